@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from meterctl.utility.errors import NotFound, NotPermitted
-from meterctl.utility.model.money import Shift
+from meterctl.utility.model.money import Day, Shift
 from meterctl.utility.model.organisation import Organisation, OrganisationKind, Staff
 from meterctl.utility.rules.calendar import DateEnd
 from meterctl.utility.rules.rights import Action
@@ -14,7 +16,7 @@ from meterctl.utility.services.sheets.day import day_figures, kept_figures
 from meterctl.utility.services.sheets.figures import DaySheet, SealFigures, ShiftSheet
 from meterctl.utility.services.sheets.shift import shift_figures
 from meterctl.utility.store.queries.organisation import codes_of_paths, company, find_node
-from meterctl.utility.store.rights import paths
+from meterctl.utility.store.rights import paths, require_anywhere
 from meterctl.utility.store.unit_of_work import Actor
 
 
@@ -48,6 +50,17 @@ def day_sheet(
         previous_seal=close.previous_seal,
         seal=close.seal,
     )
+
+
+def dates_of(session: Session, actor: Actor, limit: int) -> list[dict[str, Any]]:
+    """Return the newest dates of the books, each with whether it is open or closed.
+
+    Raises:
+        NotPermitted: no role of the person's sees sheets.
+    """
+    require_anywhere(actor, Action.SHEET_READ)
+    rows = session.execute(select(Day.on, Day.state).order_by(Day.on.desc()).limit(limit))
+    return [{"on": on.isoformat(), "state": state.value} for on, state in rows]
 
 
 def shift_sheet(session: Session, actor: Actor, now: int, number: str) -> ShiftSheet:

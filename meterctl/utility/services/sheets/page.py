@@ -15,30 +15,35 @@ LANGUAGE = "zh-CN"
 MOST_ROWS = 12
 """Rows of a list that the page has; the number of the others stands below them."""
 
-_STYLE = """
+STYLE = """
 @page { size: A4; margin: 10mm; }
-body { margin: 0; background: #fff; color: #000; font: 7.5pt/1.2 sans-serif; }
-main { box-sizing: border-box; max-width: 190mm; margin: 0 auto; }
-h1 { font-size: 1.7em; margin: 0; text-align: center; }
-h2 { font-size: 1em; margin: 0.7em 0 0.1em; }
-p { margin: 0; }
-.mark { border: 2px solid; padding: 0.1em; margin: 0.3em 0; font-weight: bold; text-align: center; }
-section { break-inside: avoid; }
-table { width: 100%; border-collapse: collapse; border-top: 1px solid; }
-th { text-align: right; font-weight: normal; font-style: italic; }
-th, td { padding: 0 0.6em 0 0; vertical-align: top; }
-td { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-th:first-child, td:first-child { text-align: left; }
-td + td { white-space: nowrap; }
-.total td { border-top: 1px solid; font-weight: bold; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1em; margin: 0.4em 0; }
-dd { margin: 0; overflow-wrap: anywhere; }
-.seal dd { font-family: monospace; }
-.sign { display: flex; gap: 3em; margin-top: 3em; }
-.sign p { flex: 1; border-top: 1px solid; padding-top: 0.2em; display: flex; }
-.sign span { flex: 1; }
-[lang=zh] { opacity: 0.75; }
-@media screen { main { padding: 10mm; } }
+.sheet { font: 7.5pt/1.2 sans-serif; box-sizing: border-box; max-width: 190mm; margin: 0 auto; }
+.sheet h1 { font-size: 1.7em; margin: 0; text-align: center; }
+.sheet h2 { font-size: 1em; margin: 0.7em 0 0.1em; }
+.sheet p { margin: 0; }
+.sheet .mark { border: 2px solid; padding: 0.1em; margin: 0.3em 0; font-weight: bold; }
+.sheet .mark { text-align: center; }
+.sheet section { break-inside: avoid; }
+.sheet table { width: 100%; border-collapse: collapse; border-top: 1px solid; }
+.sheet th { text-align: right; font-weight: normal; font-style: italic; border: 0; }
+.sheet th, .sheet td { padding: 0 0.6em 0 0; vertical-align: top; }
+.sheet td { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+.sheet td { border: 0; }
+.sheet th:first-child, .sheet td:first-child { text-align: left; }
+.sheet td + td { white-space: nowrap; }
+.sheet .total td { border-top: 1px solid; font-weight: bold; }
+.sheet dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1em; }
+.sheet dl { margin: 0.4em 0; }
+.sheet dd { margin: 0; overflow-wrap: anywhere; }
+.sheet .seal dd { font-family: monospace; }
+.sheet .sign { display: flex; gap: 3em; margin-top: 3em; }
+.sheet .sign p { flex: 1; border-top: 1px solid; padding-top: 0.2em; display: flex; }
+.sheet .sign span { flex: 1; }
+"""
+"""The style of a sheet wherever it stands, in the element of class `sheet`."""
+_PAGE_STYLE = """
+body { margin: 0; background: #fff; color: #000; }
+@media screen { .sheet { padding: 10mm; } }
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -46,6 +51,17 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 def sheet_page(document: Document) -> str:
     """Return the page of a sheet; everything that is not ours in it is escaped."""
     title = f"{document.title.en} {document.subject}"
+    return (
+        f'<!DOCTYPE html>\n<html lang="{LANGUAGE}">\n<head>\n<meta charset="utf-8">\n{MARK}\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        f"<title>{_text(title)}</title>\n<style>{STYLE}{_PAGE_STYLE}</style>\n</head>\n"
+        f"<body>\n<main class=sheet>\n{sheet_body(document)}</main>\n</body>\n</html>\n"
+    )
+
+
+def sheet_body(document: Document) -> str:
+    """Return a sheet without the page around it: for an element of class `sheet`."""
     marks = "".join(f'<p class="mark">{_cell(mark)}</p>\n' for mark in document.marks)
     sections = "".join(_section(each) for each in document.sections if each.rows)
     signatures = "".join(
@@ -53,13 +69,9 @@ def sheet_page(document: Document) -> str:
         for who in document.signatures
     )
     return (
-        f'<!DOCTYPE html>\n<html lang="{LANGUAGE}">\n<head>\n<meta charset="utf-8">\n{MARK}\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width">\n'
-        f"<title>{_text(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
         f"<h1>{_cell(document.title)} {_text(document.subject)}</h1>\n{marks}"
         f"{_pairs(document.head, '')}{sections}{_pairs(document.seals, ' class=seal')}"
-        f'<div class="sign">{signatures}</div>\n</main>\n</body>\n</html>\n'
+        f'<div class="sign">{signatures}</div>\n'
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from meterctl.utility.model.money import Bill, Entry, Transfer
+from meterctl.utility.model.agreement import Agreement
+from meterctl.utility.model.money import Account, Bill, Entry, Transfer
 from meterctl.utility.rules.postings import AccountKind, Side
 from meterctl.utility.store.queries.balances import balances, booked, legs
 from meterctl.utility.store.seals import last_close
@@ -52,6 +54,20 @@ class StatementLine:
     amount: int
     balance: int
     bill: str | None
+
+
+class EntryLine(NamedTuple):
+    """One transfer of an entry (0.01)."""
+
+    entry: int
+    booked_at: int
+    for_on: date
+    event: str
+    agreement: str | None
+    sale: int | None
+    debit: AccountKind
+    credit: AccountKind
+    amount: int
 
 
 def on_side(kind: AccountKind, debits_less_credits: int) -> int:
@@ -129,6 +145,36 @@ def statement(session: Session, agreement: int) -> list[StatementLine]:
             )
         )  # fmt: skip
     return lines
+
+
+def entries_on(session: Session, on: date, after: int, limit: int) -> list[EntryLine]:
+    """Return the transfers of the entries that are booked on a date, by number.
+
+    Args:
+        after: the entry before the first one; 0: from the first one on.
+        limit: of entries.
+    """
+    chosen = (
+        select(Entry.id)
+        .where(Entry.booked_on == on, Entry.id > after)
+        .order_by(Entry.id)
+        .limit(limit)
+        .subquery()
+    )
+    debit, credit = aliased(Account), aliased(Account)
+    rows = session.execute(
+        select(
+            Entry.id, Entry.booked_at, Entry.for_on, Entry.kind, Agreement.number, Entry.sale_id,
+            debit.kind, credit.kind, Transfer.amount,
+        )
+        .join(chosen, chosen.c.id == Entry.id)
+        .join(Transfer, Transfer.entry_id == Entry.id)
+        .join(debit, debit.id == Transfer.debit_id)
+        .join(credit, credit.id == Transfer.credit_id)
+        .outerjoin(Agreement, Agreement.id == Entry.agreement_id)
+        .order_by(Entry.id, Transfer.n)
+    )  # fmt: skip
+    return [EntryLine(*row) for row in rows]
 
 
 def _moved(

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from meterctl.utility.web.pages import counter, files, payments, receipts, sales, shift, sign_in
+from meterctl.utility.web.pages import (
+    counter,
+    files,
+    ledger,
+    payments,
+    receipts,
+    sales,
+    settings,
+    sheet,
+    shift,
+    sign_in,
+    tasks,
+    today,
+)
 
-PAGES = (sign_in, counter, sales, payments, receipts, shift, files)
+PAGES = (
+    sign_in, counter, sales, payments, receipts, shift, today, sheet, tasks, ledger, settings,
+    files,
+)  # fmt: skip
 
 
 def router() -> APIRouter:

@@ -9,10 +9,17 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from meterctl.utility.services.sheets.page import STYLE
+
 router = APIRouter()
-_TYPES = {"desk.css": "text/css; charset=utf-8", "desk.js": "text/javascript; charset=utf-8"}
+_CSS, _JS = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
+_TYPES = {"desk.css": _CSS, "desk.js": _JS, "sheet.css": _CSS}
 _KEPT = "public, max-age=31536000, immutable"
-_CONTENT = {name: (files("meterctl.utility.web") / "static" / name).read_bytes() for name in _TYPES}
+_FOLDER = files("meterctl.utility.web") / "static"
+_CONTENT = {
+    **{name: (_FOLDER / name).read_bytes() for name in ("desk.css", "desk.js")},
+    "sheet.css": STYLE.encode(),
+}
 _HASHES = {name: sha256(content).hexdigest()[:16] for name, content in _CONTENT.items()}
 
 
