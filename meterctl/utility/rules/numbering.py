@@ -130,6 +130,19 @@ def masked_party_number(number: str) -> str:
     return _masked(number, 3, 3)
 
 
+def shown_name(name: str, party_number_: str | None) -> str:
+    """Return a name as a counter shows it: an organisation's whole, another one's masked.
+
+    Of a masked one the first character of each word is left: 王**, L* M**.
+
+    Args:
+        party_number_: the party's number; None: not known.
+    """
+    if party_number_ is not None and uscc.is_valid(party_number_):
+        return name
+    return " ".join(word[:1] + "*" * (len(word) - 1) for word in name.split())
+
+
 def _masked(text: str, first: int, last: int) -> str:
     if len(text) < MIN_SHOWN:
         return "*" * len(text)
