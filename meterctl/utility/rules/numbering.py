@@ -130,16 +130,17 @@ def masked_party_number(number: str) -> str:
     return _masked(number, 3, 3)
 
 
-def masked_name(name: str) -> str:
-    """Return a name as other people at a counter may see it: its first character is hidden.
+def shown_name(name: str, party_number_: str | None) -> str:
+    """Return a name as a counter shows it: an organisation's whole, another one's masked.
 
-    Of a name of several words every word but the last one has its first letter alone: "L. Lei"
-    for "Li Lei", "*磊" for "李磊".
+    Of a masked one the first character of each word is left: 王**, L* M**.
+
+    Args:
+        party_number_: the party's number; None: not known.
     """
-    *first, last = name.split() or [name]
-    if first:
-        return " ".join([*(f"{word[:1]}." for word in first), last])
-    return "*" + last[1:] if len(last) > 1 else "*"
+    if party_number_ is not None and uscc.is_valid(party_number_):
+        return name
+    return " ".join(word[:1] + "*" * (len(word) - 1) for word in name.split())
 
 
 def _masked(text: str, first: int, last: int) -> str:

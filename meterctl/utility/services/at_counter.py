@@ -19,7 +19,7 @@ from meterctl.utility.model.organisation import Organisation
 from meterctl.utility.model.party import Party, SupplyPoint
 from meterctl.utility.rules.forecast import WINDOW, Charged, days_left
 from meterctl.utility.rules.money import UNITS_IN_AMOUNT
-from meterctl.utility.rules.numbering import masked_name
+from meterctl.utility.rules.numbering import shown_name
 from meterctl.utility.rules.postings import AccountKind
 from meterctl.utility.rules.rights import Action
 from meterctl.utility.rules.terms import terms_of_json
@@ -60,7 +60,7 @@ def customer(session: Session, actor: Actor, named: str, now: int) -> dict[str, 
     return {
         "agreement": agreement.number,
         "party": party.number,
-        "name": masked_name(party.name),
+        "name": shown_name(party.name, party.id_number),
         "protected": party.protected,
         "point": point.number,
         "address": point.address,
