@@ -8,7 +8,8 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt --editable
 
 .PHONY: help demo desk test check format docs bench simulate desk-simulate kill desk-kill cuts \
-	mutants fuzz pythons pins strangers clean environment distribution-packages card-reader-client
+	mutants fuzz pythons pins strangers clean environment distribution-packages card-reader-client \
+	browser pictures browser-packages axe-core
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -35,7 +36,7 @@ desk: environment
 	@$(BIN)/python -m meterctl.utility.story
 
 ## make test      all checks and tests; installs what they need
-test: environment distribution-packages card-reader-client
+test: environment distribution-packages card-reader-client axe-core
 	@tools/run_tests.sh $(BIN)
 
 ## make check     format, lint, types, layers, generated docs
@@ -114,6 +115,18 @@ strangers: environment
 	@tools/install_packages.sh $(THIRD_PARTY)
 	@$(BIN)/python -m tools.third_party
 
+## make browser   every test of the desk's pages in a real browser, and of its API by its schema
+browser: environment browser-packages axe-core
+	@WHOLE_WEB=1 $(BIN)/python -m pytest -rs --durations=10 tests/browser tests/web
+
+## make pictures  the pictures of docs/pictures, from the running desk in a real browser
+pictures: environment browser-packages
+	@$(BIN)/python -m tools.make_pictures
+
+# A browser and its driver for the tests of the desk's pages, and a font with Chinese characters.
+BROWSER := chromium chromium-driver:/usr/bin/chromedriver \
+	fonts-wqy-microhei:/usr/share/fonts/truetype/wqy/wqy-microhei.ttc
+
 # A virtual card reader: daemon and library, the reader, two clients that are not ours, and the
 # packages that build pyscard.
 PCSC := pcscd:/usr/sbin/pcscd libpcsclite1:/usr/lib/*/libpcsclite.so.1 \
@@ -121,7 +134,13 @@ PCSC := pcscd:/usr/sbin/pcscd libpcsclite1:/usr/lib/*/libpcsclite.so.1 \
 	libpcsclite-dev:/usr/include/PCSC/winscard.h swig gcc python3-dev:/usr/include/python3*/Python.h
 
 distribution-packages:
-	@set -f; tools/install_packages.sh mbpoll man-db:man $(PCSC)
+	@set -f; tools/install_packages.sh mbpoll man-db:man $(PCSC) $(BROWSER)
+
+browser-packages:
+	@tools/install_packages.sh $(BROWSER)
+
+axe-core: environment
+	@$(BIN)/python -m tools.axe_core
 
 card-reader-client: environment distribution-packages
 	@$(BIN)/python -W ignore -c 'import smartcard.System' 2>/dev/null || \
