@@ -46,6 +46,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "work": ("work",),
     "worker": ("worker",),
     "order": ("order",),
+    "finding": ("finding",),
     "close": ("close",),
     "sheet": ("sheet",),
     "ledger": ("ledger",),
