@@ -461,7 +461,7 @@ def test_terms_that_differ_excuse_no_books_that_differ(sqlite_desk_url: str) -> 
     with database.reading() as session:
         assert meters.meters_agree(session).broken == 1
         at_end = meters_at_end(session, end_of(TODAY, database.zone), ())
-        assert [each.finding for each in at_end] == [None]
+        assert {each.finding for each in at_end} == {None}
     database.close()
 
 
