@@ -28,8 +28,10 @@ from meterctl.utility.meters.gateway import (
     Problem,
     Reading,
     Supply,
+    Terms,
     Told,
 )
+from protocols.data_model.tariff import TariffChange
 from protocols.data_model.words import AccountState, Cause, Status, SupplyState
 from protocols.quantities import CENT
 from tests.support.desk_world import NOON
@@ -289,6 +291,14 @@ class FakeWire:
         if self.gateway.next_line(place.serial) is not Line.SOUND:
             return Told(None, Problem.NO_ANSWER, "no answer")
         return Told(a_reading(self.gateway.meter(place.serial)))
+
+    def terms(self, place: MeterPlace) -> Told[Terms]:
+        """Read what a meter is set to."""
+        self.gateway.calls.append(("terms", place.serial))
+        if self.gateway.next_line(place.serial) is not Line.SOUND:
+            return Told(None, Problem.NO_ANSWER, "no answer")
+        settings, none = dict(self.gateway.meter(place.serial).settings), TariffChange(())
+        return Told(Terms(place.serial, 1, 0, NOON, settings, none, none))
 
     def limits(self, place: MeterPlace, wanted: Mapping[Any, Any]) -> CommandOutcome:
         """Set limits."""

@@ -1,4 +1,4 @@
-"""desk agreement draft|sign|provision|withdraw|show|list|compare."""
+"""desk agreement draft|print|sign|provision|withdraw|show|list|compare|write-terms."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import Annotated, Any
 
 from meterctl.cli.desk.desk_money import money_record, print_money
 from meterctl.cli.desk.desk_options import desk_options
-from meterctl.cli.desk.desk_output import print_record, print_records
-from meterctl.cli.desk.orders_seen_through import see_through
+from meterctl.cli.desk.desk_output import print_done, print_record, print_records
+from meterctl.cli.desk.orders_seen_through import COMMAND_EXIT_CODES, see_through
 from meterctl.cli.desk.shared_options import ROWS, LimitOption, ReasonOption
 from meterctl.cli.desk.signed_in import SignedIn, signed_in
 from meterctl.cli.desk.terms_file import read_terms_file
 from meterctl.cli.values import offered
+from meterctl.errors import UsageError
 from meterctl.utility.model.agreement import AgreementMode
 from meterctl.utility.rules.terms import default_terms, json_of_terms
-from meterctl.utility.rules.transitions import AgreementState, VersionState
+from meterctl.utility.rules.transitions import AgreementState, CommandState, VersionState
 from meterctl.utility.rules.typed_text import day, word
-from meterctl.utility.services import agreement_lists, agreements
+from meterctl.utility.services import agreement_lists, agreements, comparison
 from meterctl.utility.store.ledger import Ledger
 from protocols.command_line import Argument, Context, Exit, Option, Program
 
@@ -206,10 +207,34 @@ def list_(
 
 
 @_agreement.command("compare")
-def compare(context: Context, agreement: AgreementArgument) -> None:
+def compare(
+    context: Context,
+    agreement: Annotated[
+        str | None,
+        Argument(metavar="AGREEMENT", help="Number of the agreement.", show_default="with --all"),
+    ] = None,
+    every: Annotated[
+        bool,
+        Option(
+            "--all",
+            help="Order it for every agreement in force at your nodes; what differs is in "
+            "`desk finding list` when the worker has read the meters.",
+        ),
+    ] = False,
+) -> None:
     """Read the settings of the meter, and show them beside the terms in force."""
     given = desk_options(context)
+    if every is (agreement is not None):
+        raise UsageError("name one agreement, or give --all; nothing was changed")
     with signed_in(given) as desk:
+        if agreement is None:
+            desk.do(
+                "agreement compare --all",
+                {"node": given.node},
+                lambda work: comparison.compare_all(work, node=given.node),
+                lambda told: f"{told['ordered']} comparisons are ordered",
+            )
+            return
         answer = desk.ask(
             "agreement compare",
             {"agreement": agreement},
@@ -228,6 +253,32 @@ def compare(context: Context, agreement: AgreementArgument) -> None:
             print_records(given, [desk.record(row) for row in told["terms"]], columns)
     if told["differences"]:
         raise Exit(3)
+
+
+@_agreement.command("write-terms")
+def write_terms(context: Context, agreement: AgreementArgument) -> None:
+    """Set the meter to the terms in force again, and read them back."""
+    given = desk_options(context)
+    with signed_in(given) as desk:
+        answer = desk.ask(
+            "agreement write-terms",
+            {"agreement": agreement},
+            lambda work: comparison.write_terms(work, agreement=agreement),
+        )
+        told, code = {**answer.values, "replayed": answer.replayed}, 0
+        message = f"meter {told['meter']} is set to version {told['version']}"
+        if not given.dry_run:
+            see_through(desk, [told["order"]])
+            with desk.reading() as session:
+                told |= comparison.written(session, told["order"])
+            code = COMMAND_EXIT_CODES[CommandState(told["order_state"])]
+            why = f" ({told['cause']})" if told["cause"] else ""
+            state = told["order_state"]
+            message = f"{message}: {told['order']} is {state}{why}"
+        record = desk.record(told) if given.json else {}
+        print_done(given, record, message, exit_code=code)
+    if code:
+        raise Exit(code)
 
 
 def _now(desk: SignedIn, agreement: str) -> dict[str, Any]:

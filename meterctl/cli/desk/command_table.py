@@ -47,6 +47,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "serve": ("serve",),
     "worker": ("worker",),
     "order": ("order",),
+    "finding": ("finding",),
     "close": ("close",),
     "sheet": ("sheet",),
     "today": ("today",),

@@ -9,6 +9,17 @@ from meterctl.cli.desk.signed_in import SignedIn
 from meterctl.cli.output import say
 from meterctl.errors import MeterctlError
 from meterctl.utility.meters.run_now import carry_out
+from meterctl.utility.rules.transitions import CommandState
+
+COMMAND_EXIT_CODES = {
+    CommandState.DONE: 0,
+    CommandState.REFUSED: 3,
+    CommandState.EXPIRED: 3,
+    CommandState.QUEUED: 4,
+    CommandState.RUNNING: 4,
+    CommandState.SILENT: 4,
+}
+"""Exit code by the state in which an order of the command class is at the end of its command."""
 
 
 def see_through(desk: SignedIn, orders: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from meterctl.cli.arguments import cents_of
 from meterctl.cli.desk.desk_money import money_record, print_money, shown
 from meterctl.cli.desk.desk_options import desk_options
 from meterctl.cli.desk.desk_output import print_records
-from meterctl.cli.desk.orders_seen_through import see_through
+from meterctl.cli.desk.orders_seen_through import COMMAND_EXIT_CODES, see_through
 from meterctl.cli.desk.shared_options import LimitOption
 from meterctl.cli.desk.signed_in import signed_in
 from meterctl.utility.rules.transitions import CommandState
@@ -17,14 +17,6 @@ from meterctl.utility.services import epoch_ends, explanations, readings
 from protocols.command_line import Argument, Context, Exit, Option, Program
 
 _reading = Program("Readings of meters, and what they found.")
-_EXIT_CODES = {
-    CommandState.DONE: 0,
-    CommandState.REFUSED: 3,
-    CommandState.EXPIRED: 3,
-    CommandState.QUEUED: 4,
-    CommandState.RUNNING: 4,
-    CommandState.SILENT: 4,
-}
 _COLUMNS = (
     "taken_at", "state", "source", "account_state", "supply_state", "credit", "debt",
     "consumption", "energy_mwh", "credit_sequence",
@@ -51,7 +43,7 @@ def take(context: Context, of: OfArgument) -> None:
             with desk.reading() as session:
                 taken = readings.taken(session, told["order"])
             told |= taken
-            code = _EXIT_CODES[CommandState(told["order_state"])]
+            code = COMMAND_EXIT_CODES[CommandState(told["order_state"])]
             message = readings.told_of(told)
         print_money(given, desk.database.zone, told, message, exit_code=code)
     if code:

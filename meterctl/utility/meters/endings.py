@@ -35,6 +35,7 @@ from meterctl.utility.model.work import Order, TaskKind
 from meterctl.utility.rules.rights import Role
 from meterctl.utility.rules.transitions import CommandEvent, JournalWord, SaleEvent, SaleState
 from meterctl.utility.store import (
+    comparison_books,
     order_books,
     provisioning_books,
     reading_books,
@@ -149,7 +150,7 @@ def _move_credit(database: Database, begun: Begun, outcome: Outcome, state: Sale
             begin_again(work, begun)  # another process had found nothing before it was sealed
             state = SaleState.SENDING
         event, cause = event_of(state, outcome), cause_of(outcome)
-        _lock_for_version(work, begun)
+        _lock_for_terms(work, begun)
         if event is not None:
             _book(work, begun, event, outcome)
         order = work.lock(Order, begun.order)
@@ -210,7 +211,9 @@ def _end_reading(database: Database, begun: Begun, ended: Told[Reading] | Told[T
         cause = in_words_of_desk(ended.problem, ended.cause)
         return _end_command(database, begun, event, cause, {"problem": ended.problem.value})
     if isinstance(read, Terms):
-        return _end_command(database, begun, CommandEvent.PROVED, "", terms_text(read))
+        compares = comparison_books.COMPARE in begun.parameters
+        shown = {"settings": settings_text(read.settings)} if compares else terms_text(read)
+        return _end_command(database, begun, CommandEvent.PROVED, "", shown)
 
     def once() -> str:
         with unit_of_work(database, WORKER, database.now()) as work:
@@ -241,19 +244,21 @@ def _moved_command(
     work: UnitOfWork, begun: Begun, event: CommandEvent, cause: str, outcome: dict[str, Any]
 ) -> str:
     """Move an order of the command class; return the word of its state."""
-    _lock_for_version(work, begun)
+    _lock_for_terms(work, begun)
     order = order_books.move_command(work, begun.order, event, cause=cause)
     order.outcome = {**(order.outcome or {}), **outcome}
     if event is CommandEvent.NO_ANSWER:
         order.not_before = work.now + next_delay(begun.tries)
     provisioning_books.done(work, order)
+    comparison_books.done(work, order)
     assert order.command_state is not None
     return order.command_state.value
 
 
-def _lock_for_version(work: UnitOfWork, begun: Begun) -> None:
-    """Lock the agreement and the meter of an order that a version of an agreement waits for."""
-    if begun.version is not None and begun.agreement is not None:
+def _lock_for_terms(work: UnitOfWork, begun: Begun) -> None:
+    """Lock agreement and meter of an order of a version, and of one that compares terms."""
+    is_of_terms = begun.version is not None or comparison_books.COMPARE in begun.parameters
+    if is_of_terms and begun.agreement is not None:
         work.lock(Agreement, begun.agreement)
         work.lock(Meter, begun.meter)
 

@@ -1,8 +1,8 @@
-"""What falls due without a meter: a card that lies unused."""
+"""What falls due by itself: a card that lies unused, the comparisons of a night."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import exists, select
 
@@ -10,16 +10,20 @@ from meterctl.utility.model.agreement import Agreement
 from meterctl.utility.model.money import Sale
 from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.model.work import Task, TaskKind
+from meterctl.utility.rules.calendar import night_of
 from meterctl.utility.rules.rights import Role
 from meterctl.utility.rules.transitions import SaleState
+from meterctl.utility.store.comparison_books import order_night
 from meterctl.utility.store.engine import Database
 from meterctl.utility.store.tasks import open_task
-from meterctl.utility.store.unit_of_work import WORKER, unit_of_work
+from meterctl.utility.store.unit_of_work import WORKER, repeated, unit_of_work
 from protocols.quantities import DAY
 
 CARD_OLD = 60 * DAY
 """Age of a sale on a card that was not inserted, ms (UTILITY 5)."""
 CARD_DUE = timedelta(days=3)
+COMPARISONS = 200
+"""Comparisons that one transaction orders: sales wait for it on SQLite."""
 
 
 def owe_card_tasks(database: Database) -> int:
@@ -51,3 +55,28 @@ def owe_card_tasks(database: Database) -> int:
         for sale, node in rows:
             open_task(work, TaskKind.CARD_OLD, sale, node, Role.VENDOR, work.today + CARD_DUE)
         return len(rows)
+
+
+def order_comparisons(database: Database, ordered: date | None) -> date:
+    """Order the comparison of each agreement with its meter, once a night from 02:00.
+
+    It ends at any point without harm: the next call orders what is missing of the night.
+
+    Args:
+        ordered: the night whose comparisons this worker has ordered already; None: none.
+
+    Returns:
+        The night whose comparisons are ordered now.
+    """
+    now = database.now()
+    night = night_of(now, database.zone)
+    if night.on == ordered:
+        return night.on
+
+    def some() -> int:
+        with unit_of_work(database, WORKER, now) as work:
+            return order_night(work, night, COMPARISONS)
+
+    while repeated(some) == COMPARISONS:
+        pass
+    return night.on

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 
 from sqlalchemy import exists, select
 from sqlalchemy.exc import DBAPIError
@@ -22,7 +23,7 @@ from meterctl.utility.meters.leases import Leases, lives_at, new_holder
 from meterctl.utility.meters.orders import Begun, live_of
 from meterctl.utility.meters.ports import PortOfWorker, PortThread, Say
 from meterctl.utility.meters.reconcile import foreign_orders, reconcile, settle_by_journal
-from meterctl.utility.meters.upkeep import owe_card_tasks
+from meterctl.utility.meters.upkeep import order_comparisons, owe_card_tasks
 from meterctl.utility.model.metering import Meter, Port
 from meterctl.utility.rules.leases import RENEW_MS
 from meterctl.utility.store.engine import Database
@@ -62,6 +63,7 @@ class Worker:
     _threads: dict[int, PortThread] = field(init=False, default_factory=dict)
     _running: set[int] = field(init=False, default_factory=set)
     _seen: dict[int, float] = field(init=False, default_factory=dict)
+    _compared: date | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._leases = Leases(self.database, new_holder())
@@ -100,6 +102,7 @@ class Worker:
         """
         with self._started():
             done = 0
+            self._keep_timetable()
             for port in self._free_ports():
                 if self._leases.take_port(port.id):
                     self._threads[port.id] = PortThread(
@@ -183,7 +186,12 @@ class Worker:
                 thread.join()
                 del self._threads[port]
         self._settle_left_behind()
+        self._keep_timetable()
+
+    def _keep_timetable(self) -> None:
+        """Do what is due by the desk's clock."""
         owe_card_tasks(self.database)
+        self._compared = order_comparisons(self.database, self._compared)
 
     def _settle_left_behind(self) -> None:
         """Ask the journal about orders that another process began and did not end."""

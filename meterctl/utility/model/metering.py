@@ -29,6 +29,8 @@ class FindingState(StrEnum):
     OPEN = "open"
     CONFIRMED = "confirmed"
     DISMISSED = "dismissed"
+    ENDED = "ended"
+    """What was found is no longer so."""
 
 
 class Port(Base):

@@ -11,11 +11,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from meterctl.utility.errors import Invalid
-from protocols.quantities import DAY
+from protocols.quantities import DAY, HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 SATURDAY = 5
+NIGHT_BEGINS = 2 * HOUR
+"""From midnight to the work of the night (UTILITY 7), ms."""
 
 
 def zone_named(name: str) -> ZoneInfo:
@@ -65,6 +67,24 @@ class DateEnd:
 def end_of(on: date, zone: ZoneInfo) -> DateEnd:
     """Return the end of a date in a zone."""
     return DateEnd(on, midnight(on + timedelta(days=1), zone))
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """The night that began last: the date in which it is, and the instant of its 02:00."""
+
+    on: date
+    at: int
+
+
+def night_of(at: int, zone: ZoneInfo) -> Night:
+    """Return the night whose 02:00 was last, two hours after the midnight of a date."""
+    today = local_date(at, zone)
+    begun = midnight(today, zone) + NIGHT_BEGINS
+    if begun <= at:
+        return Night(today, begun)
+    before = today - timedelta(days=1)
+    return Night(before, midnight(before, zone) + NIGHT_BEGINS)
 
 
 def days_between(first: date, later: date) -> int:

@@ -241,6 +241,12 @@ def missing_to_sign(terms: Terms, *, in_meter: bool) -> list[str]:
     return [name for name in needed if getattr(terms, name) is None]
 
 
+def settings_read(texts: Mapping[str, str]) -> dict[Item, Any]:
+    """Return settings as they were read from a meter, from the name and the text of each."""
+    items_of = {items.BY_NAME[name]: text for name, text in texts.items() if name in items.BY_NAME}
+    return {item: item.kind.parse(text) for item, text in items_of.items()}
+
+
 class Difference(NamedTuple):
     """A term that its meter has otherwise: both as text; `found` is None if it does not show it."""
 

@@ -17,7 +17,7 @@ from meterctl.utility.model.work import Order
 from meterctl.utility.rules.allocation import Part
 from meterctl.utility.rules.postings import AccountKind
 from meterctl.utility.rules.rights import Action
-from meterctl.utility.rules.terms import differences, limits_of, terms_of_json
+from meterctl.utility.rules.terms import differences, limits_of, settings_read, terms_of_json
 from meterctl.utility.rules.transitions import AgreementState, CommandState
 from meterctl.utility.services.agreements import version_values
 from meterctl.utility.store.ledger import Ledger
@@ -31,7 +31,6 @@ from meterctl.utility.store.queries.organisation import find_node
 from meterctl.utility.store.queries.points import meter_at_point
 from meterctl.utility.store.rights import is_within, require_anywhere, require_at
 from meterctl.utility.store.unit_of_work import Actor
-from protocols.data_model.items import BY_NAME, Item
 
 BALANCES = (
     AccountKind.UNDELIVERED,
@@ -113,9 +112,7 @@ def compared(session: Session, actor: Actor, order_id: int) -> dict[str, Any]:
 def _compared(
     agreement: Agreement, version: AgreementVersion, read: Mapping[str, str]
 ) -> dict[str, Any]:
-    shown: dict[Item, Any] = {
-        BY_NAME[name]: BY_NAME[name].kind.parse(text) for name, text in read.items()
-    }
+    shown = settings_read(read)
     in_meter = agreement.mode is AgreementMode.METER
     terms = terms_of_json(version.terms)
     differ = {each.name for each in differences(terms, shown, in_meter=in_meter)}

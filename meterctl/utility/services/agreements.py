@@ -38,6 +38,7 @@ from meterctl.utility.rules.transitions import (
     after,
 )
 from meterctl.utility.services.orders import add_order
+from meterctl.utility.store.comparison_books import READ_SETTINGS
 from meterctl.utility.store.provisioning_books import ATTEMPT
 from meterctl.utility.store.queries.agreements import (
     agreements_with_prefix,
@@ -121,7 +122,7 @@ def sign(work: UnitOfWork, *, agreement: str, name: str) -> dict[str, Any]:
     found, version = _version(work, agreement, Action.AGREEMENT_SIGN)
     if not name.strip():
         raise Invalid("name", "who signed has a name; nothing was changed")
-    in_meter = found.mode is AgreementMode.METER
+    in_meter = is_in_meter(found)
     agreed = terms_of_json(version.terms)
     if missing := missing_to_sign(agreed, in_meter=in_meter):
         raise Invalid(
@@ -158,8 +159,8 @@ def provision(work: UnitOfWork, *, agreement: str, opened: bool = False) -> dict
         Refused: no version is signed, no meter is installed, it has no wire, or it is stopped.
     """
     found, version = _version(work, agreement, Action.AGREEMENT_PROVISION)
-    meter = _meter(work, found)
-    in_meter = found.mode is AgreementMode.METER
+    meter = served_meter(work, found)
+    in_meter = is_in_meter(found)
     if opened and not in_meter:
         raise Refused(
             "stays_unopened",
@@ -201,8 +202,9 @@ def compare(work: UnitOfWork, *, agreement: str) -> dict[str, Any]:
     found = find_agreement(work.session, agreement)
     work.require(Action.AGREEMENT_COMPARE, node_of(work.session, found))
     work.lock(Agreement, found.id)
-    meter = _meter(work, found)
-    order = add_order(work, f"terms/{work.key}", OrderKind.READ, meter, found, {"terms": True})
+    meter = served_meter(work, found)
+    parameters = dict(READ_SETTINGS)
+    order = add_order(work, f"terms/{work.key}", OrderKind.READ, meter, found, parameters)
     return {"agreement": found.number, "meter": meter.serial, "order": f"O{order.id}"}
 
 
@@ -216,6 +218,11 @@ def checked_terms(terms: Mapping[str, Any], mode: AgreementMode) -> Terms:
             f"the customer has no supply; nothing was changed",
         )
     return agreed
+
+
+def is_in_meter(agreement: Agreement) -> bool:
+    """Return whether the credit of an agreement is kept in its meter."""
+    return agreement.mode is AgreementMode.METER
 
 
 def settings_of(terms: Terms, *, in_meter: bool) -> dict[str, str]:
@@ -383,7 +390,7 @@ def _move(
     work.audit(action, version, {"state": before}, {"state": version.state}, reason)
 
 
-def _meter(work: UnitOfWork, agreement: Agreement) -> Meter:
+def served_meter(work: UnitOfWork, agreement: Agreement) -> Meter:
     """Return the meter of an agreement's point; raises Refused where no order can reach it."""
     meter = meter_at_point(work.session, agreement.point_id)
     if meter is None:

@@ -33,6 +33,8 @@ class FindingRule(StrEnum):
     """The meter's balances are not those of its accounts (I3)."""
     PROOF_AGAINST_END = "proof_against_end"
     """A proof says the contrary of how a sale had ended."""
+    TERMS_DIFFER = "terms_differ"
+    """The meter is set otherwise than its agreement says."""
 
 
 def open_finding(work: UnitOfWork, rule: FindingRule, subject: Base) -> Finding | None:
@@ -83,6 +85,15 @@ def note_finding(
     if before != told:
         work.audit("finding_again", row, before, told)
     return row
+
+
+def end_finding(work: UnitOfWork, rule: FindingRule, subject: Base) -> None:
+    """End the open finding of a rule about a subject, if there is one: it is no longer so."""
+    row = open_finding(work, rule, subject)
+    if row is not None:
+        row.state = FindingState.ENDED
+        work.session.flush()
+        work.audit("finding_ended", row, {"state": FindingState.OPEN}, {"state": row.state})
 
 
 def stop_meter(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from meterctl.utility.model.agreement import Agreement, AgreementMode, AgreementVersion
-from meterctl.utility.model.metering import Reading
+from meterctl.utility.model.metering import Meter, Reading
 from meterctl.utility.model.work import Order, OrderKind
 from meterctl.utility.rules.transitions import (
     AGREEMENT,
@@ -31,6 +31,7 @@ from meterctl.utility.rules.transitions import (
     VersionState,
     after,
 )
+from meterctl.utility.store.findings import FindingRule, end_finding
 from meterctl.utility.store.queries.agreements import active_version
 from meterctl.utility.store.queries.readings import newest
 from meterctl.utility.store.unit_of_work import UnitOfWork
@@ -69,6 +70,8 @@ def done(work: UnitOfWork, order: Order) -> None:
         _refuse(work, version, orders, cause)
     elif all(_state(each) in _DONE for each in orders):
         activate(work, agreement, version)
+        meter = work.session.get_one(Meter, order.meter_id)
+        end_finding(work, FindingRule.TERMS_DIFFER, meter)  # its limits were read back
 
 
 def activate(work: UnitOfWork, agreement: Agreement, version: AgreementVersion) -> None:

@@ -21,7 +21,7 @@ from meterctl.utility.model.work import Order, OrderKind, Task
 from meterctl.utility.rules import postings
 from meterctl.utility.rules.allocation import Part
 from meterctl.utility.rules.postings import AccountKind, Books, MeterBalances
-from meterctl.utility.rules.terms import json_of_terms, terms_of_json, terms_of_meter
+from meterctl.utility.rules.terms import json_of_terms, settings_read, terms_of_json, terms_of_meter
 from meterctl.utility.rules.transitions import (
     AGREEMENT,
     READING,
@@ -41,7 +41,6 @@ from meterctl.utility.store.order_books import following
 from meterctl.utility.store.queries.agreements import unfinished_version
 from meterctl.utility.store.reading_books import compare_books
 from meterctl.utility.store.unit_of_work import UnitOfWork
-from protocols.data_model.items import BY_NAME
 
 TAKE_OVER = "take_over"
 """What follows the reading of an approved taking over (`order_books.THEN`)."""
@@ -188,11 +187,7 @@ def _put_into_force(
     agreed: Mapping[str, Any] | None,
 ) -> None:
     """Put the terms that the meter has into force; those of the file are the next draft."""
-    read = {
-        BY_NAME[name]: BY_NAME[name].kind.parse(text)
-        for name, text in settings.items()
-        if name in BY_NAME
-    }
+    read = settings_read(settings)
     version = unfinished_version(work.session, agreement.id)
     assert version is not None
     version.terms = json_of_terms(terms_of_meter(read))

@@ -7,7 +7,10 @@ from sqlalchemy.orm import Session
 
 from meterctl.utility.store.checks.outcome import Checked, Tally
 
-KEPT = ("entry", "transfer", "audit", "day_close", "closing_balance", "setting", "bill")
+KEPT = (
+    "entry", "transfer", "audit", "day_close", "closing_balance", "setting", "bill",
+    "bank_file", "document", "document_content", "check_run",
+)  # fmt: skip
 """Tables whose rows the database refuses to change."""
 _EVENTS = {"sqlite": ("update", "delete", "insert"), "postgresql": ("row", "statement")}
 """Engine -> what the triggers of a table are named for."""

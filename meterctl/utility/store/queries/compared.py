@@ -22,6 +22,7 @@ from meterctl.utility.model.work import Order
 from meterctl.utility.rules.money import UNITS_IN_AMOUNT
 from meterctl.utility.rules.postings import AccountKind
 from meterctl.utility.rules.transitions import LIVE, AgreementState, ReadingState, SaleState
+from meterctl.utility.store.findings import FindingRule
 from meterctl.utility.store.queries.balances import balances
 
 CREDIT_BOUND = 4
@@ -133,7 +134,11 @@ def compared_meters(session: Session) -> Iterator[ComparedMeter]:
     by_hand = _sale_booked_since().where(Sale.state == SaleState.HAND_DELIVERED).exists()
     finding = (
         select(func.min(Finding.rule))
-        .where(Finding.agreement_id == Agreement.id, Finding.state == FindingState.OPEN)
+        .where(
+            Finding.agreement_id == Agreement.id,
+            Finding.state == FindingState.OPEN,
+            Finding.rule != FindingRule.TERMS_DIFFER,
+        )
         .scalar_subquery()
     )
     by_owner = balances_by_owner(balances(IN_METERS, whole=True))

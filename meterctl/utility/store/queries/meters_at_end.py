@@ -19,6 +19,7 @@ from meterctl.utility.model.money import Account, Entry, Sale, Transfer
 from meterctl.utility.model.work import Order, OrderKind
 from meterctl.utility.rules.calendar import DateEnd
 from meterctl.utility.rules.transitions import LIVE, ReadingState
+from meterctl.utility.store.findings import FindingRule
 from meterctl.utility.store.queries.balances import balances
 from meterctl.utility.store.queries.compared import (
     HELD_STATES,
@@ -56,6 +57,7 @@ def meters_at_end(
         .where(
             Finding.agreement_id == Agreement.id,
             or_(Finding.state == FindingState.OPEN, Finding.last_seen >= end.at),
+            Finding.rule != FindingRule.TERMS_DIFFER,
         )
         .scalar_subquery()
     )

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from meterctl.utility.errors import Invalid
 from meterctl.utility.rules.calendar import (
+    Night,
     WorkingDays,
     days_between,
     local_date,
     midnight,
+    night_of,
     zone_named,
 )
 from protocols.quantities import HOUR, parse_moment
@@ -124,3 +126,10 @@ def test_the_nth_working_day_after_a_date_is_n_working_days_later(on: date, coun
     there = NATIONAL_DAY.after(on, count)
     assert NATIONAL_DAY.works(there)
     assert NATIONAL_DAY.between(on, there) == count
+
+
+def test_a_night_begins_two_hours_after_the_midnight_of_its_date() -> None:
+    two = midnight(date(2026, 9, 22), SHANGHAI) + 2 * HOUR
+    assert night_of(two, SHANGHAI) == Night(date(2026, 9, 22), two)
+    assert night_of(two - 1, SHANGHAI) == Night(date(2026, 9, 21), two - 24 * HOUR)
+    assert night_of(two + 24 * HOUR - 1, SHANGHAI) == Night(date(2026, 9, 22), two)

@@ -266,7 +266,7 @@ def test_the_terms_of_a_meter_are_read_by_an_order(office: Office) -> None:
     told = office.act(agreements.compare, agreement=number, key="compare-1")
     order = office.orders()[-1]
     assert told == {"agreement": number, "meter": "000000000001", "order": f"O{order.id}"}
-    assert (order.kind, order.parameters) == (OrderKind.READ, {"terms": True})
+    assert (order.kind, order.parameters) == (OrderKind.READ, {"terms": True, "compare": True})
 
 
 @pytest.mark.parametrize("name", ["draft", "sign", "provision", "withdraw", "compare"])

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from meterctl.utility.model.money import Shift
 from meterctl.utility.rules import postings
+from meterctl.utility.rules.calendar import end_of
 from meterctl.utility.rules.transitions import ShiftState
 from meterctl.utility.store.checks import (
     books,
@@ -29,6 +30,7 @@ from meterctl.utility.store.checks.outcome import Checked
 from meterctl.utility.store.engine import Database
 from meterctl.utility.store.ledger import About
 from meterctl.utility.store.queries.compared import ComparedMeter
+from meterctl.utility.store.queries.meters_at_end import meters_at_end
 from meterctl.utility.store.unit_of_work import unit_of_work
 from tests.support.desk_books import sound_books
 from tests.support.desk_days import without_triggers
@@ -441,6 +443,25 @@ def test_a_meter_that_differs_with_an_open_finding_is_noted(sqlite_desk_url: str
     with database.reading() as session:
         checked = meters.meters_agree(session)
     assert checked.noted == "1 with an open finding wait for a reading; 1 were never read"
+    database.close()
+
+
+def test_terms_that_differ_excuse_no_books_that_differ(sqlite_desk_url: str) -> None:
+    database = opened(sqlite_desk_url)
+    sound_books(database)
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE reading SET credit_exact = 1"))
+        connection.execute(
+            text(
+                "INSERT INTO finding (rule, subject_kind, subject_id, agreement_id, value, "
+                "limit_value, note, state, first_seen, last_seen) VALUES ('terms_differ', 'meter', "
+                "1, 1, '[]', '', '', 'open', 0, 0)"
+            )
+        )
+    with database.reading() as session:
+        assert meters.meters_agree(session).broken == 1
+        at_end = meters_at_end(session, end_of(TODAY, database.zone), ())
+        assert {each.finding for each in at_end} == {None}
     database.close()
 
 
