@@ -117,7 +117,7 @@ def written_debits(rows: Iterable[tuple[str, str, int, date]], bank: BankDescrip
         ),
     ]
     lines = (bank.delimiter.join(_quoted(cell, bank.delimiter) for cell in row) for row in table)
-    return "".join(f"{line}\r\n" for line in lines).encode(bank.encoding)
+    return "".join(f"{line}\r\n" for line in lines).encode(bank.encoding.removesuffix("-sig"))
 
 
 def _quoted(cell: str, delimiter: str) -> str:

@@ -238,39 +238,45 @@ def _book(
     work: UnitOfWork, bank: Bank, file: BankFile, sorted_: _Sorted, channel: PaymentChannel
 ) -> None:
     """Book the new lines of a file: rows are locked in their order, lines before agreements."""
+    lines = [(row, _line(work, file, row)) for row in sorted_.new]
     match file.kind:
         case BankFileKind.STATEMENT:
-            for row in sorted_.new:
-                bank_postings.book_statement(work, bank, _line(work, file, row), row.is_fee)
+            for row, line in lines:
+                bank_postings.book_statement(work, bank, line, row.is_fee)
         case BankFileKind.COLLECTED:
-            for row in sorted(sorted_.new, key=lambda row: _agreement(sorted_.owners[row.party])):
-                owner = sorted_.owners[row.party]
-                line = _line(work, file, row)
+            owned = [(sorted_.owners[row.party], line) for row, line in lines]
+            for owner, line in sorted(owned, key=lambda each: each[0].agreement_id or 0):
                 if owner.agreement_id is None:
                     bank_postings.book_unowned(work, bank, line, owner.cause)
                 else:
                     work.lock(Agreement, owner.agreement_id)
                     bank_postings.book_payment(work, bank, line, owner.agreement_id, channel)
         case BankFileKind.RETURNS:
-            pairs = [(row, sorted_.debits.get(row.reference)) for row in sorted_.new]
-            answered = [
-                (_line(work, file, row), work.lock(BankLine, sent.id), row.why_bounced)
-                for row, sent in sorted(
-                    ((row, sent) for row, sent in pairs if sent is not None),
-                    key=lambda pair: pair[1].id,
-                )
-            ]
-            for row, sent in pairs:
-                if sent is None:
-                    cause = "no such debit was sent"
-                    bank_postings.book_unowned(work, bank, _line(work, file, row), cause)
-            bank_debits.answer(work, bank, answered)
+            _book_returns(work, bank, lines, sorted_.debits)
         case BankFileKind.DEBITS:
             raise AssertionError("debits are sent, not loaded")
 
 
-def _agreement(owner: Owner) -> int:
-    return owner.agreement_id or 0
+def _book_returns(
+    work: UnitOfWork,
+    bank: Bank,
+    lines: Sequence[tuple[BankRow, BankLine]],
+    debits: Mapping[str, BankLine],
+) -> None:
+    """Book what a bank says of debits; money that it was not asked for waits in suspense."""
+    answered = []
+    for row, line in sorted(lines, key=lambda each: _sent_id(debits, each[0])):
+        sent = debits.get(row.reference)
+        if sent is None:
+            bank_postings.book_unowned(work, bank, line, "no such debit was sent")
+        else:
+            answered.append((line, work.lock(BankLine, sent.id), row.why_bounced))
+    bank_debits.answer(work, bank, answered)
+
+
+def _sent_id(debits: Mapping[str, BankLine], row: BankRow) -> int:
+    sent = debits.get(row.reference)
+    return 0 if sent is None else sent.id
 
 
 def _line(work: UnitOfWork, file: BankFile, row: BankRow) -> BankLine:

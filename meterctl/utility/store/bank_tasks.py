@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from sqlalchemy import exists, select
+from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session
 
 from meterctl.utility.model.banking import Bank, BankLine, BankLineState
@@ -27,17 +27,12 @@ _TABLES: dict[str, type[Base]] = {
 """Tables of rows that a task about one side may be about."""
 
 
-def is_any_old(session: Session, today: date) -> bool:
-    """Return whether a line waits in suspense for longer than the setting, and has no task yet."""
-    return session.scalars(_old(session, today).limit(1)).first() is not None
-
-
 def owe_suspense(work: UnitOfWork) -> list[Task]:
     """Open a task for each line that waits in suspense for longer than the setting; once a line."""
-    node = company(work.session).id
+    node, old = company(work.session).id, _old(work.session, work.today)
     return [
         open_task(work, TaskKind.SUSPENSE, line, node, Role.ACCOUNTANT, work.today + DUE)
-        for line in work.session.scalars(_old(work.session, work.today)).all()
+        for line in work.session.scalars(old.with_for_update(of=BankLine)).all()
     ]
 
 
@@ -79,7 +74,7 @@ def _told(bank: Bank, item: Item) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _old(session: Session, today: date):  # type: ignore[no-untyped-def]
+def _old(session: Session, today: date) -> Select[BankLine]:
     """Return the query of lines in suspense that are late and have no task."""
     known = exists().where(
         Task.kind == TaskKind.SUSPENSE,

@@ -111,7 +111,7 @@ def owners(session: Session, parties: Collection[str]) -> Mapping[str, Owner]:
     for name, agreement, state in _agreements_named(session, names):
         found[name].add((agreement, state))
     return {
-        "": Owner(None, "the bank names nobody"),
+        "": Owner(None, "the bank names no person"),
         **{party: _one_of(party, found[name]) for party, name in wanted.items()},
     }
 
@@ -134,8 +134,7 @@ def _agreements_named(
                 .join(Party, Party.id == Agreement.party_id)
                 .where(column.in_(some))
             )
-            for name, agreement, state in session.execute(rows):
-                yield name, agreement, state
+            yield from (tuple(row) for row in session.execute(rows))
 
 
 def _one_of(party: str, found: Collection[tuple[int, AgreementState]]) -> Owner:

@@ -38,7 +38,7 @@ def test_collected_money_pays_its_customers_bills_and_the_rest_waits_in_suspense
 ) -> None:
     a_bank(counter)
     open_bills(counter, [30_00, 20_00])
-    told = load(counter, COLLECTED, "R1,A1,35.00", f"R2,{POINT},20.00", "R3,stranger,5.00")
+    told = load(counter, COLLECTED, "R1,A1,35.00", f"R2,{POINT},20.00", "R3,unknown,5.00")
     assert told["loaded_before"] is False
     assert {name: told[name] for name in ("lines", "booked", "suspense", "known")} == {
         "lines": 3, "booked": 2, "suspense": 1, "known": 0,
@@ -76,7 +76,7 @@ def test_money_of_a_customer_with_two_agreements_or_a_closed_one_waits(counter: 
     with counter.database.reading() as session:
         causes = [line.cause for line in session.scalars(select(BankLine).order_by(BankLine.id))]
     assert sorted(causes) == [
-        "", "1 has 2 agreements", "the agreement of A2 is closed", "the bank names nobody",
+        "", "1 has 2 agreements", "the agreement of A2 is closed", "the bank names no person",
     ]  # fmt: skip
     assert balances(counter.database) == {"advance/1": 2_00, "suspense": 13_00, "transit": 15_00}
 
