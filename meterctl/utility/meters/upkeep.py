@@ -1,4 +1,4 @@
-"""What falls due by itself: a card that lies unused, the comparisons of a night."""
+"""What falls due by itself: old cards, the comparisons of a night, money at banks that waits."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from datetime import date, timedelta
 from sqlalchemy import exists, select
 
 from meterctl.utility.model.agreement import Agreement
+from meterctl.utility.model.banking import Bank
 from meterctl.utility.model.money import Sale
 from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.model.work import Task, TaskKind
-from meterctl.utility.rules.calendar import night_of
+from meterctl.utility.rules.calendar import local_date, night_of
 from meterctl.utility.rules.rights import Role
 from meterctl.utility.rules.transitions import SaleState
+from meterctl.utility.store import bank_tasks
 from meterctl.utility.store.comparison_books import order_night
 from meterctl.utility.store.engine import Database
 from meterctl.utility.store.tasks import open_task
@@ -80,3 +82,31 @@ def order_comparisons(database: Database, ordered: date | None) -> date:
     while repeated(some) == COMPARISONS:
         pass
     return night.on
+
+
+def owe_bank_tasks(database: Database, owed: date | None) -> date:
+    """Open a task for money at banks that waits for longer than the setting, once a date.
+
+    For a line without an owner, and for what stands in the books or in a statement alone; each
+    once.
+
+    Args:
+        owed: the date on which this worker has done it already; None: none.
+
+    Returns:
+        The date on which it is done now.
+    """
+    now = database.now()
+    today = local_date(now, database.zone)
+    if today == owed:
+        return today
+
+    def all_banks() -> None:
+        with unit_of_work(database, WORKER, now) as work:
+            until = bank_tasks.last_in_time(work.session, today)
+            for bank in work.session.scalars(select(Bank.id).order_by(Bank.id)).all():
+                bank_tasks.owe_one_sided(work, work.lock(Bank, bank), until)
+            bank_tasks.owe_suspense(work)
+
+    repeated(all_banks)
+    return today

@@ -23,7 +23,7 @@ from meterctl.utility.meters.leases import Leases, lives_at, new_holder
 from meterctl.utility.meters.orders import Begun, live_of
 from meterctl.utility.meters.ports import PortOfWorker, PortThread, Say
 from meterctl.utility.meters.reconcile import foreign_orders, reconcile, settle_by_journal
-from meterctl.utility.meters.upkeep import order_comparisons, owe_card_tasks
+from meterctl.utility.meters.upkeep import order_comparisons, owe_bank_tasks, owe_card_tasks
 from meterctl.utility.model.metering import Meter, Port
 from meterctl.utility.rules.leases import RENEW_MS
 from meterctl.utility.store.engine import Database
@@ -64,6 +64,7 @@ class Worker:
     _running: set[int] = field(init=False, default_factory=set)
     _seen: dict[int, float] = field(init=False, default_factory=dict)
     _compared: date | None = field(init=False, default=None)
+    _banks_owed: date | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._leases = Leases(self.database, new_holder())
@@ -192,6 +193,7 @@ class Worker:
         """Do what is due by the desk's clock."""
         owe_card_tasks(self.database)
         self._compared = order_comparisons(self.database, self._compared)
+        self._banks_owed = owe_bank_tasks(self.database, self._banks_owed)
 
     def _settle_left_behind(self) -> None:
         """Ask the journal about orders that another process began and did not end."""

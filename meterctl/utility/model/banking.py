@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from meterctl.utility.model.base import Amount, Base, Identity, Instant, Version, named, owner
-
-
-class BankFileKind(StrEnum):
-    """What a file of a bank is about; `debits` goes out, the others come in (UTILITY S9)."""
-
-    COLLECTED = "collected"
-    """Money that the bank took for customers."""
-    STATEMENT = "statement"
-    """The bank's account of what came in, what went out, and its fees."""
-    RETURNS = "returns"
-    """What became of debits that were sent to it."""
-    DEBITS = "debits"
-    """Due bills that the bank is asked to debit."""
+from meterctl.utility.rules.bank_description import BankFileKind
 
 
 class BankLineState(StrEnum):
@@ -42,6 +31,21 @@ class BankLineState(StrEnum):
     """A debit that bounced three times."""
 
 
+class Bank(Base):
+    """A bank at which the company has an account."""
+
+    __tablename__ = "bank"
+
+    id: Mapped[Identity]
+    code: Mapped[str] = mapped_column(unique=True)
+    title: Mapped[str]
+    account: Mapped[int] = mapped_column(unique=True)
+    """Owner of its accounts in the ledger (`rules.postings.BANK`: the first one)."""
+    description: Mapped[str]
+    """What its files look like: TOML, read by `rules.bank_description`."""
+    version: Mapped[Version]
+
+
 class BankFile(Base):
     """A file from or to a bank, by the SHA-256 of its content."""
 
@@ -55,7 +59,9 @@ class BankFile(Base):
     lines: Mapped[int]
     amount: Mapped[Amount]
     for_on: Mapped[date]
-    """The date that it is about."""
+    """The date that it is about: the latest of its lines."""
+    result: Mapped[dict[str, Any]]
+    """What was answered when it was loaded or written; the same content again is answered so."""
     at: Mapped[Instant] = mapped_column("at_ms")
     staff_id: Mapped[int | None] = named("staff.id")
 

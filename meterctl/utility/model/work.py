@@ -116,6 +116,14 @@ class TaskKind(StrEnum):
     """Credit in a meter that no sale explains."""
     TILL_DIFFERENCE = "till_difference"
     CLAIM = "claim"
+    SUSPENSE = "suspense"
+    """Money at a bank whose owner is not known for days."""
+    ONE_SIDED = "one_sided"
+    """Money that stands in the books alone, or in a bank's statement alone (单边账)."""
+    BANK_DIFFERENCE = "bank_difference"
+    """A bank's file says something else than the books about lines that they know."""
+    DEBIT_GIVEN_UP = "debit_given_up"
+    """A due bill that a bank could not debit, three times."""
 
 
 class Task(Base):

@@ -79,6 +79,16 @@ SLIP_DUE = SettingDefinition(
     "slip_due", SettingType.DAYS, 3, 0, 366,
     "Days in which a person visits a meter that a slip names.", "company rule (UTILITY 6, S15)",
 )  # fmt: skip
+SUSPENSE_OLD = SettingDefinition(
+    "suspense_old", SettingType.DAYS, 3, 0, 366,
+    "Money at a bank without an owner, or on one side of the books, for longer makes a task.",
+    "company rule (UTILITY 6, S9)",
+)  # fmt: skip
+DEBIT_AGAIN = SettingDefinition(
+    "debit_again", SettingType.DAYS, 3, 0, 366,
+    "Days after which a bank is asked again for a debit that bounced.",
+    "company rule (UTILITY 6, S9)",
+)  # fmt: skip
 
 SETTINGS: Mapping[str, SettingDefinition] = {
     setting.code: setting
@@ -90,6 +100,8 @@ SETTINGS: Mapping[str, SettingDefinition] = {
         BILL_DUE,
         APPROVAL_DUE,
         SLIP_DUE,
+        SUSPENSE_OLD,
+        DEBIT_AGAIN,
     )
 }
 

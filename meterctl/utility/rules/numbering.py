@@ -143,6 +143,11 @@ def shown_name(name: str, party_number_: str | None) -> str:
     return " ".join(word[:1] + "*" * (len(word) - 1) for word in name.split())
 
 
+def masked_account(number: str) -> str:
+    """Return the number of a bank account with its last four digits alone: ********4321."""
+    return _masked(number, 0, 4)
+
+
 def _masked(text: str, first: int, last: int) -> str:
     if len(text) < MIN_SHOWN:
         return "*" * len(text)

@@ -60,6 +60,15 @@ class Action(StrEnum):
     PAY_MOVE = "pay_move"
     PAY_BOUNCE = "pay_bounce"
 
+    BANK_EDIT = "bank_edit"
+    BANK_IN = "bank_in"
+    BANK_OUT = "bank_out"
+    BANK_MATCH = "bank_match"
+    BANK_SEND_BACK = "bank_send_back"
+    BANK_RECONCILE = "bank_reconcile"
+    BANK_READ = "bank_read"
+    MANDATE_EDIT = "mandate_edit"
+
     SHIFT_OPEN = "shift_open"
     SHIFT_COUNT = "shift_count"
     SHIFT_CLOSE = "shift_close"
@@ -133,6 +142,14 @@ _ROLES: dict[Action, tuple[Role, ...]] = {
     Action.PAY_REFUND: (Role.ACCOUNTANT,),
     Action.PAY_MOVE: (Role.ACCOUNTANT,),
     Action.PAY_BOUNCE: (Role.ACCOUNTANT,),
+    Action.BANK_EDIT: (Role.ADMIN,),
+    Action.BANK_IN: (Role.ACCOUNTANT,),
+    Action.BANK_OUT: (Role.ACCOUNTANT,),
+    Action.BANK_MATCH: (Role.ACCOUNTANT,),
+    Action.BANK_SEND_BACK: (Role.ACCOUNTANT,),
+    Action.BANK_RECONCILE: (Role.ACCOUNTANT,),
+    Action.BANK_READ: (*_READERS, Role.CLERK, Role.ADMIN),
+    Action.MANDATE_EDIT: (Role.CLERK, Role.ACCOUNTANT),
     Action.SHIFT_OPEN: (Role.VENDOR, Role.ACCOUNTANT),
     Action.SHIFT_COUNT: (Role.VENDOR, Role.ACCOUNTANT),
     Action.SHIFT_CLOSE: (Role.VENDOR, Role.ACCOUNTANT),
@@ -190,6 +207,7 @@ FOUR_EYES: Mapping[Action, Action] = {
     Action.SALE_SETTLE: Action.SALE_SETTLE_APPROVE,
     Action.PAYOUT: Action.PAYOUT_APPROVE,
     Action.PAY_REFUND: Action.PAYOUT_APPROVE,
+    Action.BANK_SEND_BACK: Action.PAYOUT_APPROVE,
     Action.CREDIT_EXPLAIN: Action.CREDIT_EXPLAIN_APPROVE,
     Action.EPOCH_END: Action.EPOCH_END_APPROVE,
     Action.TAKEOVER_PROPOSE: Action.TAKEOVER_APPROVE,

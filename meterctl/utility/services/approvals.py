@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meterctl.utility.services import (
+    bank_lines,
     epoch_ends,
     explanations,
     grants,
@@ -14,6 +15,7 @@ from meterctl.utility.services import (
 )
 
 SERVICES = (
+    bank_lines,
     epoch_ends,
     explanations,
     grants,

@@ -35,6 +35,7 @@ from meterctl.utility.store.allocations import allocate, standing_allocations
 from meterctl.utility.store.claims import write_claim
 from meterctl.utility.store.ledger import About
 from meterctl.utility.store.queries.agreements import find_agreement
+from meterctl.utility.store.queries.banking import account_of_bank, line_of_payment
 from meterctl.utility.store.queries.payments import (
     describe_payment,
     find_payment,
@@ -80,7 +81,7 @@ def pay(
     )
     parts = allocate(work, found.id, f"payment/{paid.id}/allocated", paid.id)
     work.audit(Action.PAY, paid, None, {"amount": amount})
-    return _answer(work, paid, parts)
+    return payment_answer(work, paid, parts)
 
 
 def move(work: UnitOfWork, *, payment: str, to: str) -> dict[str, Any]:
@@ -133,7 +134,7 @@ def move(work: UnitOfWork, *, payment: str, to: str) -> dict[str, Any]:
         {"agreement": to, "state": found.state},
     )
     return {
-        **_answer(work, found, parts),
+        **payment_answer(work, found, parts),
         "moved_from": before["agreement"],
         "open_again": sum(part.amount for part in back.parts),
     }
@@ -169,7 +170,7 @@ def bounce(work: UnitOfWork, *, payment: str, reason: str = "") -> dict[str, Any
     work.session.flush()
     work.audit(Action.PAY_BOUNCE, found, {"state": before}, {"state": found.state}, reason)
     return {
-        **_answer(work, found, []),
+        **payment_answer(work, found, []),
         "claim": None if claim is None else claim.number,
         "claimed": 0 if claim is None else claim.amount,
     }
@@ -238,6 +239,9 @@ def _claim(work: UnitOfWork, payment: Payment, amount: int) -> Bill:
 
 def _where_missing(work: UnitOfWork, payment: Payment) -> Account:
     """Return the account in which the money of a payment is missing; its shift is locked."""
+    line = line_of_payment(work.session, payment.id)
+    if line is not None:
+        return postings.transit(account_of_bank(work.session, line.bank))
     if payment.shift_id is not None:
         shift = work.lock(Shift, payment.shift_id)
         if shift.state is not ShiftState.CLOSED:
@@ -274,7 +278,7 @@ def _times_moved(work: UnitOfWork, payment: Payment) -> int:
     return times
 
 
-def _answer(work: UnitOfWork, payment: Payment, parts: list[Part]) -> dict[str, Any]:
+def payment_answer(work: UnitOfWork, payment: Payment, parts: list[Part]) -> dict[str, Any]:
     """Return a payment, the bills that it paid, and what stands in advance and is open now."""
     agreement = payment.agreement_id
     rows = work.session.execute(

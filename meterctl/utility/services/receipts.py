@@ -57,12 +57,17 @@ def enter_payment(
     purpose: PaymentPurpose,
     amount: int,
     channel: PaymentChannel = PaymentChannel.CASH,
+    *,
+    paid_at: int | None = None,
+    bank_reference: str | None = None,
 ) -> Entered:
     """Write down money that came in or goes out, in a shift with its next receipt.
 
     Args:
         shift_id: of a shift that is locked; None: not in a till, and without a receipt.
         amount: positive, both ways.
+        paid_at: when a bank took it, by the bank; now where no bank did.
+        bank_reference: the bank's.
     """
     payment = new_row(
         work.session,
@@ -74,7 +79,8 @@ def enter_payment(
             "purpose": purpose,
             "state": PaymentState.TAKEN,
             "amount": amount,
-            "paid_at": work.now,
+            "paid_at": work.now if paid_at is None else paid_at,
+            "bank_reference": bank_reference,
             "staff_id": work.actor.staff_id,
         },
     )

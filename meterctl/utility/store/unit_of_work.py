@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from meterctl.utility.errors import Conflict, KeyReused, NotFound, NotPermitted, Stale
 from meterctl.utility.model.agreement import Agreement
+from meterctl.utility.model.banking import Bank, BankLine, Mandate
 from meterctl.utility.model.base import Base
 from meterctl.utility.model.evidence import Audit, Request
 from meterctl.utility.model.metering import Meter, Port
@@ -43,6 +44,9 @@ RANKS: tuple[type[Base], ...] = (
     Party,
     SupplyPoint,
     Port,
+    Bank,
+    Mandate,
+    BankLine,
     Agreement,
     Shift,
     Meter,

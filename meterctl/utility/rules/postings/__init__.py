@@ -6,13 +6,14 @@ of amount 0 are left out. A negative amount is reversed where the row allows it,
 (1e-10). Every transfer on `receivable` and `meter_debt` names its bill.
 
 The rows of these events are for later parts: a bill is issued or cancelled; a penalty, its waiver;
-written off and recovered; bank lines without an owner; bank statements, fees, what an agent keeps.
+written off and recovered; what an agent keeps.
 """
 
 from __future__ import annotations
 
 from meterctl.utility.rules.postings.accounts import (
     BANK,
+    FEES,
     NEVER_NEGATIVE,
     REBATE,
     REVENUE_ENERGY,
@@ -25,13 +26,21 @@ from meterctl.utility.rules.postings.accounts import (
     Transfer,
     Transfers,
     advance,
+    bank,
     cash,
     in_meter,
     meter_debt,
     payable,
     receivable,
+    suspense,
     transit,
     undelivered,
+)
+from meterctl.utility.rules.postings.banking import (
+    bank_line_matched,
+    bank_line_sent_back,
+    bank_line_unowned,
+    bank_statement,
 )
 from meterctl.utility.rules.postings.metering import (
     Books,
@@ -78,6 +87,7 @@ from meterctl.utility.rules.postings.taking_over import (
 
 __all__ = [
     "BANK",
+    "FEES",
     "NEVER_NEGATIVE",
     "REBATE",
     "REVENUE_ENERGY",
@@ -94,6 +104,11 @@ __all__ = [
     "advance",
     "allocated",
     "arrears_accepted",
+    "bank",
+    "bank_line_matched",
+    "bank_line_sent_back",
+    "bank_line_unowned",
+    "bank_statement",
     "cancelled_in_shift",
     "cash",
     "cash_banked",
@@ -124,6 +139,7 @@ __all__ = [
     "sale_bounced",
     "set_off",
     "sold_again",
+    "suspense",
     "taken_after_all",
     "taken_back_for_move",
     "taken_over",

@@ -118,7 +118,8 @@ Transfers = tuple[Transfer, ...]
 
 
 BANK = 0
-"""Owner of the accounts of the company's bank; several banks come with their files."""
+"""Owner of the accounts of the company's first bank, to which tills are banked and which pays out;
+`model.banking.Bank.account` of a bank."""
 
 
 def cash(shift: int) -> Account:
@@ -129,6 +130,16 @@ def cash(shift: int) -> Account:
 def transit(bank: int) -> Account:
     """Return the account of what was paid to a bank and is not in its statement yet."""
     return Account(AccountKind.TRANSIT, bank)
+
+
+def bank(of_bank: int) -> Account:
+    """Return the account of what lies at a bank by its statements."""
+    return Account(AccountKind.BANK, of_bank)
+
+
+def suspense(of_bank: int) -> Account:
+    """Return the account of what was paid to a bank by persons who are not known."""
+    return Account(AccountKind.SUSPENSE, of_bank)
 
 
 def receivable(agreement: int) -> Account:
@@ -164,5 +175,6 @@ def payable(agreement: int) -> Account:
 REVENUE_ENERGY = Account(AccountKind.REVENUE_ENERGY)
 REVENUE_STANDING = Account(AccountKind.REVENUE_STANDING)
 REBATE = Account(AccountKind.REBATE)
+FEES = Account(AccountKind.FEES)
 TILL_DIFFERENCE = Account(AccountKind.TILL_DIFFERENCE)
 TAKEN_OVER = Account(AccountKind.TAKEN_OVER)

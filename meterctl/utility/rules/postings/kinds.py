@@ -16,6 +16,7 @@ Pair = tuple[AccountKind, AccountKind]
 """Kinds of the account that is debited and of the one that is credited."""
 
 _CASH, _TRANSIT = AccountKind.CASH, AccountKind.TRANSIT
+_BANK, _SUSPENSE = AccountKind.BANK, AccountKind.SUSPENSE
 _UNDELIVERED, _IN_METER = AccountKind.UNDELIVERED, AccountKind.IN_METER
 _ADVANCE, _PAYABLE = AccountKind.ADVANCE, AccountKind.PAYABLE
 _RECEIVABLE, _METER_DEBT = AccountKind.RECEIVABLE, AccountKind.METER_DEBT
@@ -26,6 +27,12 @@ PAIRS: Mapping[str, frozenset[Pair]] = MappingProxyType(
     {
         "allocated": frozenset({(_ADVANCE, _RECEIVABLE)}),
         "arrears_accepted": frozenset({(_METER_DEBT, _RECEIVABLE)}),
+        "bank_line_matched": frozenset({(_SUSPENSE, _ADVANCE)}),
+        "bank_line_sent_back": frozenset({(_SUSPENSE, _TRANSIT)}),
+        "bank_line_unowned": frozenset({(_TRANSIT, _SUSPENSE)}),
+        "bank_statement": frozenset(
+            {(_BANK, _TRANSIT), (_TRANSIT, _BANK), (AccountKind.FEES, _TRANSIT)}
+        ),
         "cancelled_in_shift": frozenset({(_UNDELIVERED, _CASH), (_UNDELIVERED, _TRANSIT)}),
         "cash_banked": frozenset({(_TRANSIT, _CASH)}),
         "cash_difference": frozenset({(_DIFFERENCE, _CASH), (_CASH, _DIFFERENCE)}),
@@ -95,11 +102,15 @@ _BOOKED_BY: dict[str, tuple[str, ...]] = {
     **{f"refund_{event}": ("refund_proved",) for event in _ACCEPTED},
     **{f"debt_{event}": ("arrears_accepted",) for event in _ACCEPTED},
     "payment_taken": ("paid_for_bills",),
+    "payment_matched": ("bank_line_matched",),
     "payment_moved": ("taken_back_for_move", "payment_moved"),
     "payment_bounced": ("payment_bounced", "sale_bounced"),
     "refund": ("payment_refunded", "paid_out"),
     "allocation": ("allocated",),
     "allocated": ("allocated",),
+    "bank_suspense": ("bank_line_unowned",),
+    "bank_sent_back": ("bank_line_sent_back",),
+    "bank_statement": ("bank_statement",),
     "shift_closed": ("cash_difference", "cash_banked", "float_made_up"),
     "reading": ("reading_accepted",),
     "debt_taken": ("debt_taken",),

@@ -61,7 +61,7 @@ def subject_of_entry() -> ColumnElement[str | None]:
     of_order = func.replace(Entry.key, _text("/", func.substr(Entry.kind, _after_word())), "")
     return case(
         (Entry.kind.in_(_OF_SALES), _text("sale/", Entry.sale_id)),
-        (Entry.kind.in_(("payment_taken", _MOVED, "payment_bounced", "refund")),
+        (Entry.kind.in_(("payment_taken", "payment_matched", _MOVED, "payment_bounced", "refund")),
          _text("payment/", Entry.payment_id)),
         (Entry.kind.in_(_OF_READINGS), _text("reading/", Entry.reading_id)),
         (Entry.kind == "shift_closed", func.replace(Entry.key, "/closed", "")),
@@ -123,6 +123,7 @@ def _keys(session: Session, tally: Tally) -> None:
     key = case(
         (Entry.kind.in_(_OF_SALES), _text("sale/", Entry.sale_id, "/") + event),
         (Entry.kind == "payment_taken", _text("payment/", Entry.payment_id, "/taken")),
+        (Entry.kind == "payment_matched", _text("payment/", Entry.payment_id, "/matched")),
         (Entry.kind == "payment_bounced", _text("payment/", Entry.payment_id, "/bounced")),
         (Entry.kind == "refund", _text("payment/", Entry.payment_id, "/refunded")),
         (Entry.kind == "reading", _text("reading/", Entry.reading_id)),

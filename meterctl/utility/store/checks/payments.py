@@ -20,6 +20,7 @@ from meterctl.utility.model.money import (
 )
 from meterctl.utility.rules.postings import AccountKind
 from meterctl.utility.rules.transitions import ShiftState
+from meterctl.utility.store.checks import banking
 from meterctl.utility.store.checks.outcome import Checked, Tally, streamed
 from meterctl.utility.store.queries.balances import balances, booked
 from meterctl.utility.store.queries.money import PAID_INTO, TAKEN_IN, booked_by_payment
@@ -29,6 +30,7 @@ _WITHOUT_PAYMENT = {
     AccountKind.CASH: (AccountKind.TRANSIT, AccountKind.TILL_DIFFERENCE, AccountKind.FEES),
     AccountKind.TRANSIT: (
         AccountKind.CASH, AccountKind.SUSPENSE, AccountKind.BANK, AccountKind.IN_METER,
+        AccountKind.FEES,
     ),
 }  # fmt: skip
 """Kinds with which money moves that no payment brings or takes: banked, short, over, statements."""
@@ -44,13 +46,14 @@ def payments_booked(session: Session, on: date | None = None) -> Checked:
     _payments(session, tally, on)
     _without_payment(session, tally, on)
     if on is None:
+        banking.lines_booked(session, tally)
         _receipts(session, tally)
         _closed_shifts(session, tally)
     return tally.checked(
         "I12",
         "receipts by channel are the debits of tills and banks, receipts have no gap, the till of "
-        "a closed shift is empty",
-        "payments, receipts and shifts",
+        "a closed shift is empty, transit is what one side alone has, bank what its statements say",
+        "payments, receipts, shifts and lines of banks",
     )
 
 
@@ -101,7 +104,7 @@ def _is_in_its_account(row: Any) -> bool:
         return True
     if row.channel is PaymentChannel.CASH:
         return (kind, owner) == (AccountKind.CASH, row.shift_id)
-    return bool(kind is AccountKind.TRANSIT)
+    return kind is AccountKind.TRANSIT or (kind is AccountKind.SUSPENSE and side == "debit")
 
 
 def _without_payment(session: Session, tally: Tally, on: date | None) -> None:

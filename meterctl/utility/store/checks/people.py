@@ -231,6 +231,14 @@ def _in_transactions(session: Session, tally: Tally, table: type[Base], instant:
     same_person = func.coalesce(Audit.staff_id, 0) == func.coalesce(staff, 0)
     audit = select(Audit.id).where(Audit.at == getattr(table, instant), same_person)
     wrong = [select(number).where(~audit.exists())]
+    if table is Payment:  # a bank says when it took the money: its payments have their own audits
+        subject_of_payment = literal("payment/") + cast(number, String)
+        own = select(Audit.id).where(Audit.subject == subject_of_payment, same_person)
+        by_bank = Payment.bank_reference.is_not(None)
+        wrong = [
+            wrong[0].where(~by_bank),
+            select(number).where(by_bank, ~own.exists()),
+        ]
     if table is Entry:
         subject = subject_of_entry()
         # The sum keeps the index of instants out: many rows may have one, few have one subject.

@@ -22,7 +22,7 @@ from meterctl.utility.store.checks.outcome import Checked, Tally, streamed
 
 _OF_AMOUNTS: dict[type[Base], tuple[Action, ...]] = {
     Sale: (Action.SELL,),
-    Payment: (Action.PAY, Action.PAY_REFUND, Action.PAYOUT),
+    Payment: (Action.PAY, Action.PAY_REFUND, Action.PAYOUT, Action.BANK_IN, Action.BANK_MATCH),
 }
 """Tables whose rows have an amount that never changes -> actions of the audit that tell it."""
 

@@ -59,7 +59,8 @@ def booked_by_payment(on: date | None = None) -> Subquery:
     )
     if on is not None:
         where = booked(on, on)
-    moved = legs(Transfer.entry_id, kinds=PAID_INTO, where=where)
+    kinds = (*PAID_INTO, AccountKind.SUSPENSE)  # money of a payment that was matched lay there
+    moved = legs(Transfer.entry_id, kinds=kinds, where=where)
     return (
         select(
             Entry.payment_id,

@@ -29,6 +29,16 @@ _EARLIER = {
 }
 """Tables of the first layout that those of this one name."""
 Table(
+    "bank",
+    _layout,
+    row_id(),
+    column("code", String(), unique=True),
+    column("title", String()),
+    column("account", BIG, unique=True),
+    column("description", String()),
+    column("version", BIG),
+)
+Table(
     "bank_file",
     _layout,
     row_id(),
@@ -39,6 +49,7 @@ Table(
     column("lines", BIG),
     column("amount", BIG),
     column("for_on", Date()),
+    column("result", JSON()),
     column("at_ms", BIG),
     owner("staff", nullable=True, index=False),
 )

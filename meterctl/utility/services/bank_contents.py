@@ -1,0 +1,33 @@
+"""The content of banks' files, as it came or went: kept by its hash."""
+
+from __future__ import annotations
+
+from meterctl.utility.model.banking import BankFile
+from meterctl.utility.model.evidence import Document, DocumentContent
+from meterctl.utility.store.statements import insert_if_absent
+from meterctl.utility.store.unit_of_work import UnitOfWork
+
+KIND, MEDIA_TYPE = "bank_file", "text/csv"
+_NEW_CONTENT = insert_if_absent(DocumentContent)
+
+
+def keep(work: UnitOfWork, file: BankFile, content: bytes) -> None:
+    """Keep the content of a file as a document of it."""
+    engine = work.connection.dialect.name
+    values = {"sha256": file.sha256, "content": content}
+    work.connection.execute(_NEW_CONTENT[engine], values)
+    document = work.add(
+        Document(
+            subject_kind=BankFile.__tablename__,
+            subject_id=file.id,
+            kind=KIND,
+            name=file.name,
+            media_type=MEDIA_TYPE,
+            size=len(content),
+            sha256=file.sha256,
+            at=work.now,
+            staff_id=work.actor.staff_id,
+        )
+    )
+    told = {"kind": KIND, "sha256": file.sha256, "size": len(content)}
+    work.audit("document_kept", document, None, told)
