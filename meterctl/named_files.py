@@ -64,9 +64,9 @@ def read_named(path: Path, max_size: int = named_files.MAX_SIZE) -> NamedText:
         raise UsageError(str(error)) from error
 
 
-def read_named_bytes(path: Path) -> bytes:
-    """Return the bytes of a regular file of at most `MAX_SIZE` bytes; raises UsageError."""
-    return _read(path, named_files.MAX_SIZE)[0]
+def read_named_bytes(path: Path, max_size: int = named_files.MAX_SIZE) -> bytes:
+    """Return the bytes of a regular file of at most `max_size` bytes; raises UsageError."""
+    return _read(path, max_size)[0]
 
 
 def _read(path: Path, max_size: int) -> tuple[bytes, int]:

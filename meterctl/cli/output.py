@@ -94,10 +94,11 @@ def emit_csv(records: Iterable[Mapping[str, str]], names: Sequence[str], form: T
         if to_terminal:
             _written(sys.stdout.write, batch)
         else:
-            _write_utf8(batch)
+            emit_utf8(batch)
 
 
-def _write_utf8(text: str) -> None:
+def emit_utf8(text: str) -> None:
+    """Write a text as it is on stdout, in UTF-8 in every locale; raises OutputError."""
     out = getattr(sys.stdout, "buffer", None)
     if out is None:  # stdout was closed, or is a text stream of a program that runs this one
         emit(text.removesuffix("\n"))

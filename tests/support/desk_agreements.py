@@ -21,6 +21,7 @@ from meterctl.utility.rules.rights import Role
 from meterctl.utility.rules.terms import default_terms, json_of_terms
 from meterctl.utility.rules.transitions import AgreementState
 from meterctl.utility.services import agreements
+from meterctl.utility.services.printed_agreement.printing import print_agreement
 from meterctl.utility.store import provisioning_books
 from meterctl.utility.store.engine import Database
 from meterctl.utility.store.reading_books import ReadingValues, accept
@@ -134,9 +135,16 @@ class Office:
     ) -> str:
         """Draft, sign and provision an agreement; return its number."""
         number: str = self.draft(mode, **changed)["agreement"]
-        self.act(agreements.sign, agreement=number, name="A Customer")
+        self.sign(number)
         self.act(agreements.provision, agreement=number, opened=opened)
         return number
+
+    def sign(self, number: str, **more: Any) -> dict[str, Any]:
+        """Print the draft of an agreement, and write down that it is signed."""
+        self.act(print_agreement, agreement=number)
+        values = {"name": "A Customer", **more}
+        told: dict[str, Any] = self.act(agreements.sign, agreement=number, **values)
+        return told
 
     def version(self, number: str) -> AgreementVersion:
         """Return the newest version of an agreement."""

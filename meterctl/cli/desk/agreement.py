@@ -9,21 +9,29 @@ from meterctl.cli.desk.desk_money import money_record, print_money
 from meterctl.cli.desk.desk_options import desk_options
 from meterctl.cli.desk.desk_output import print_done, print_record, print_records
 from meterctl.cli.desk.orders_seen_through import COMMAND_EXIT_CODES, see_through
-from meterctl.cli.desk.shared_options import ROWS, LimitOption, ReasonOption
+from meterctl.cli.desk.paper_file import page_file, read_paper
+from meterctl.cli.desk.shared_options import ROWS, HtmlOption, LimitOption, ReasonOption
 from meterctl.cli.desk.signed_in import SignedIn, signed_in
 from meterctl.cli.desk.terms_file import read_terms_file
+from meterctl.cli.output import emit_utf8
 from meterctl.cli.values import offered
 from meterctl.errors import UsageError
 from meterctl.utility.model.agreement import AgreementMode
 from meterctl.utility.rules.terms import default_terms, json_of_terms
 from meterctl.utility.rules.transitions import AgreementState, CommandState, VersionState
 from meterctl.utility.rules.typed_text import day, word
-from meterctl.utility.services import agreement_lists, agreements, comparison
+from meterctl.utility.services import agreement_lists, agreements, comparison, documents
+from meterctl.utility.services.printed_agreement.page import MARK
+from meterctl.utility.services.printed_agreement.printing import Language, print_agreement
 from meterctl.utility.store.ledger import Ledger
+from meterctl.written_files import Making
 from protocols.command_line import Argument, Context, Exit, Option, Program
+from protocols.replacements import printable
 
 _agreement = Program("Agreements with customers, each with its versions of terms.")
 _MODES = [mode.value for mode in AgreementMode]
+_LANGUAGES = [language.value for language in Language]
+PAGE = Making("agreement page", MARK.encode())
 _STATES = [state.value for state in AgreementState]
 AgreementArgument = Annotated[
     str, Argument(metavar="AGREEMENT", help="Number of the agreement, such as 1001-2026-000001.")
@@ -94,18 +102,78 @@ def draft(
         )  # fmt: skip
 
 
+@_agreement.command("print")
+def print_(
+    context: Context,
+    agreement: AgreementArgument,
+    version: Annotated[
+        int | None,
+        Option(
+            "--of-version",
+            metavar="N",
+            min=1,
+            help="Number of the version.",
+            show_default="the one that is not in force yet, else the one in force",
+        ),
+    ] = None,
+    language: Annotated[
+        str,
+        Option(
+            "--lang",
+            metavar="|".join(_LANGUAGES),
+            help="Its language.",
+            autocompletion=offered(*_LANGUAGES),
+        ),
+    ] = Language.CHINESE.value,
+    html: HtmlOption = None,
+) -> None:
+    """Print the agreement with its user notice (须知) for a browser: one sheet of A4.
+
+    Without --html the page is on stdout. A draft is signed as it was printed last. The page is
+    kept as a document; a version that is signed is printed as it was then.
+    """
+    given, of_language = desk_options(context), word(Language, language, "language")
+    with page_file(given, html, PAGE) as file, signed_in(given) as desk:
+        answer = desk.ask(
+            "agreement print",
+            {"agreement": agreement, "version": version, "language": of_language},
+            lambda work: print_agreement(
+                work, agreement=agreement, version=version, language=of_language
+            ),
+        )
+        told = {**answer.values, "replayed": answer.replayed}
+        message = f"{told['agreement']}: version {told['version']}, SHA-256 {told['sha256']}"
+        if not given.dry_run:
+            with desk.reading() as session:
+                content = documents.content_of(session, desk.actor, told["document"])
+            if file is not None:
+                file.write(content)
+                message = f"{message}, is written to {printable(str(html))}"
+            elif not given.json:
+                emit_utf8(content.decode())
+        record = desk.record(told) if given.json else {}
+    print_done(given, record, message)
+
+
 @_agreement.command("sign")
 def sign(
     context: Context,
     agreement: AgreementArgument,
     name: Annotated[str, Option("--name", metavar="NAME", help="Of the customer, as signed.")],
+    copy: Annotated[
+        Path | None,
+        Option("--copy", metavar="FILE", help="The signed paper, scanned; it is kept with it."),
+    ] = None,
 ) -> None:
-    """Write down that the customer has signed the draft."""
+    """Write down that the customer has signed the draft as it was printed."""
+    paper = None if copy is None else read_paper(copy)
+    asked = {"agreement": agreement, "name": name}
+    asked |= {} if paper is None else {"copy": paper.sha256, "file": paper.kept_name}
     with signed_in(desk_options(context)) as desk:
         desk.do(
             "agreement sign",
-            {"agreement": agreement, "name": name},
-            lambda work: agreements.sign(work, agreement=agreement, name=name),
+            asked,
+            lambda work: agreements.sign(work, agreement=agreement, name=name, copy=paper),
             lambda told: (
                 f"{agreement}: version {told['version']['n']} is signed, SHA-256 "
                 f"{told['version']['print_sha256']}"

@@ -35,6 +35,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "port": ("port",),
     "meter": ("meter",),
     "agreement": ("agreement",),
+    "document": ("document",),
     "takeover": ("takeover",),
     "reading": ("reading",),
     "shift": ("shift",),

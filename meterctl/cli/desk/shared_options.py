@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from protocols.command_line import Option
@@ -32,6 +33,10 @@ ToOption = Annotated[
         help="First date on which it holds no more.",
         show_default="for good",
     ),
+]
+HtmlOption = Annotated[
+    Path | None,
+    Option("--html", metavar="FILE", help="Write a page of A4 for a browser; - is stdout."),
 ]
 ROWS = 100
 """Rows of a list where no limit is given."""

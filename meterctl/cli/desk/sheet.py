@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 from meterctl.cli.desk.desk_options import DeskOptions, desk_options
+from meterctl.cli.desk.paper_file import page_file
+from meterctl.cli.desk.shared_options import HtmlOption
 from meterctl.cli.desk.sheet_record import sheet_record
 from meterctl.cli.desk.signed_in import signed_in
 from meterctl.cli.output import emit, print_json, say, stdout_encoding
-from meterctl.errors import UsageError
 from meterctl.utility.rules import typed_text
 from meterctl.utility.rules.calendar import end_of
 from meterctl.utility.services.sheets.day_document import day_document
@@ -22,17 +21,11 @@ from meterctl.utility.services.sheets.page import MARK, sheet_page
 from meterctl.utility.services.sheets.shift_document import shift_document
 from meterctl.utility.services.sheets.text import sheet_lines
 from meterctl.written_files import Making, WholeFile
-from protocols.command_line import Argument, Context, Option, Program
+from protocols.command_line import Argument, Context, Program
 from protocols.replacements import has, printable
 
 _sheet = Program("Sheets that two persons sign: of a date, of a shift.")
 PAGE = Making("sheet page", MARK.encode())
-STDOUT = Path("-")
-"""The FILE of --html that is no file."""
-HtmlOption = Annotated[
-    Path | None,
-    Option("--html", metavar="FILE", help="Write a page of A4 for a browser; - is stdout."),
-]
 
 
 def add_to(app: Program) -> None:
@@ -57,7 +50,7 @@ def day(
     """
     given = desk_options(context)
     wanted = None if on is None else typed_text.day(on, "DATE")
-    with _page_file(given, html) as file, signed_in(given) as desk, desk.reading() as session:
+    with page_file(given, html, PAGE) as file, signed_in(given) as desk, desk.reading() as session:
         zone = desk.database.zone
         end = end_of(wanted or desk.today, zone)
         sheet, seal = day_sheet(session, desk.actor, desk.now, end, given.node)
@@ -76,28 +69,12 @@ def shift(
 ) -> None:
     """Print the sheet of a shift: its float, its receipts without a gap, its cash as counted."""
     given = desk_options(context)
-    with _page_file(given, html) as file, signed_in(given) as desk, desk.reading() as session:
+    with page_file(given, html, PAGE) as file, signed_in(given) as desk, desk.reading() as session:
         sheet = shift_sheet(session, desk.actor, desk.now, number)
         zone = desk.database.zone
         if given.json:
             print_json(sheet_record(sheet, zone))
         _print(given, shift_document(sheet, zone), html, file)
-
-
-@contextmanager
-def _page_file(given: DeskOptions, path: Path | None) -> Iterator[WholeFile | None]:
-    """Find the place of the page first; None for stdout.
-
-    Raises:
-        UsageError: the file cannot be written, or stdout would get two things.
-    """
-    if path == STDOUT and given.json:
-        raise UsageError("--html - and --json both write on stdout: give --html FILE")
-    if path is None or path == STDOUT:
-        yield None
-        return
-    with closing(WholeFile(path, PAGE, given.common.own_files)) as file:
-        yield file
 
 
 def _print(

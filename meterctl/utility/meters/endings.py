@@ -211,8 +211,9 @@ def _end_reading(database: Database, begun: Begun, ended: Told[Reading] | Told[T
         cause = in_words_of_desk(ended.problem, ended.cause)
         return _end_command(database, begun, event, cause, {"problem": ended.problem.value})
     if isinstance(read, Terms):
-        compares = comparison_books.COMPARE in begun.parameters
-        shown = {"settings": settings_text(read.settings)} if compares else terms_text(read)
+        shown = terms_text(read)
+        if comparison_books.COMPARE in begun.parameters:
+            del shown["pending"]  # one is kept of each meter and night
         return _end_command(database, begun, CommandEvent.PROVED, "", shown)
 
     def once() -> str:

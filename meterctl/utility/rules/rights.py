@@ -86,9 +86,12 @@ class Action(StrEnum):
     METER_EDIT = "meter_edit"
     PORT_EDIT = "port_edit"
     AGREEMENT_DRAFT = "agreement_draft"
+    AGREEMENT_PRINT = "agreement_print"
     AGREEMENT_SIGN = "agreement_sign"
     AGREEMENT_PROVISION = "agreement_provision"
     AGREEMENT_COMPARE = "agreement_compare"
+    DOCUMENT_ADD = "document_add"
+    DOCUMENT_READ = "document_read"
     READING_TAKE = "reading_take"
 
     TASK_READ = "task_read"
@@ -166,9 +169,12 @@ _ROLES: dict[Action, tuple[Role, ...]] = {
     Action.METER_EDIT: (Role.CLERK,),
     Action.PORT_EDIT: (Role.ADMIN,),
     Action.AGREEMENT_DRAFT: (Role.CLERK,),
+    Action.AGREEMENT_PRINT: (Role.CLERK,),
     Action.AGREEMENT_SIGN: (Role.CLERK,),
     Action.AGREEMENT_PROVISION: (Role.CLERK,),
     Action.AGREEMENT_COMPARE: (Role.CLERK, Role.REVIEWER, Role.STATION_HEAD, Role.AUDITOR),
+    Action.DOCUMENT_ADD: (Role.CLERK, Role.ACCOUNTANT),
+    Action.DOCUMENT_READ: (Role.CLERK, *_READERS),
     Action.READING_TAKE: (
         Role.VENDOR,
         Role.COLLECTOR,

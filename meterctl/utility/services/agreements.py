@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import func, select
@@ -21,6 +20,7 @@ from meterctl.utility.model.organisation import Organisation
 from meterctl.utility.model.party import Party, SupplyPoint
 from meterctl.utility.model.work import Order, OrderKind
 from meterctl.utility.rules.numbering import agreement_number
+from meterctl.utility.rules.papers import DocumentKind, Paper
 from meterctl.utility.rules.rights import Action
 from meterctl.utility.rules.selling import require_served
 from meterctl.utility.rules.terms import (
@@ -37,6 +37,7 @@ from meterctl.utility.rules.transitions import (
     VersionState,
     after,
 )
+from meterctl.utility.services import documents
 from meterctl.utility.services.orders import add_order
 from meterctl.utility.store.comparison_books import READ_SETTINGS
 from meterctl.utility.store.provisioning_books import ATTEMPT
@@ -108,15 +109,18 @@ def draft(
     return answer(work, agreement, version)
 
 
-def sign(work: UnitOfWork, *, agreement: str, name: str) -> dict[str, Any]:
-    """Write down that the customer signed the draft; the hash of what was signed is kept.
+def sign(
+    work: UnitOfWork, *, agreement: str, name: str, copy: Paper | None = None
+) -> dict[str, Any]:
+    """Write down that the customer signed the draft as it was printed.
 
     Args:
         agreement: its number.
         name: as it was signed.
+        copy: the signed paper, which is kept as a document.
 
     Raises:
-        Refused: there is no draft.
+        Refused: there is no draft, or it was not printed as it is now with its user notice (须知).
         Invalid: no name, or terms that are needed to sign are missing.
     """
     found, version = _version(work, agreement, Action.AGREEMENT_SIGN)
@@ -130,11 +134,20 @@ def sign(work: UnitOfWork, *, agreement: str, name: str) -> dict[str, Any]:
             f"{agreement}: {', '.join(missing)} must be agreed before it is signed: draft it again "
             f"with --terms FILE.toml; nothing was changed",
         )
+    if version.state is VersionState.DRAFT and version.print_sha256 is None:
+        raise Refused(
+            "not_printed",
+            f"{agreement}: version {version.n} was not printed with its user notice: `desk "
+            f"agreement print {agreement}` comes before the signature; nothing was changed",
+        )
     _move(work, version, VersionEvent.SIGN, Action.AGREEMENT_SIGN)
     version.signed_at, version.signed_by = work.now, name.strip()
-    version.print_sha256 = sha256(rendered(work, found, version).encode()).hexdigest()
     work.session.flush()
-    return answer(work, found, version)
+    told = answer(work, found, version)
+    if copy is not None:
+        kept = documents.keep(work, found, DocumentKind.SIGNED_AGREEMENT, copy)
+        told["document"] = documents.document_number(kept)
+    return told
 
 
 def withdraw(work: UnitOfWork, *, agreement: str, reason: str = "") -> dict[str, Any]:
@@ -276,23 +289,6 @@ def add_version(
     return version
 
 
-def rendered(work: UnitOfWork, agreement: Agreement, version: AgreementVersion) -> str:
-    """Return the terms as they are signed, text; its SHA-256 is kept with the version."""
-    party = work.session.get_one(Party, agreement.party_id)
-    point = work.session.get_one(SupplyPoint, agreement.point_id)
-    terms = terms_of_json(version.terms)
-    lines = [
-        f"Agreement {agreement.number}, version {version.n}",
-        f"Customer {party.number} {party.name}",
-        f"Supply point {point.number} {point.address}",
-        f"Mode {agreement.mode}, effective on {version.effective_on.isoformat()}",
-        *(f"{name} = {text}" for name, text in shown_terms(terms)),
-    ]
-    if terms.tariff_text is not None:
-        lines.append(terms.tariff_text)
-    return "\n".join(lines) + "\n"
-
-
 def standing(session: Session, number: str) -> dict[str, Any]:
     """Return how an agreement and its newest version stand."""
     agreement = find_agreement(session, number)
@@ -373,8 +369,10 @@ def _change(
     before = {"terms": version.terms, "effective_on": version.effective_on.isoformat()}
     version.terms, version.cause = terms.model_dump(), ""
     version.effective_on = effective_on or version.effective_on
-    work.session.flush()
     told = {"terms": version.terms, "effective_on": version.effective_on.isoformat()}
+    if told != before:
+        version.print_sha256 = None  # what is signed is printed as it is
+    work.session.flush()
     work.audit(Action.AGREEMENT_DRAFT, version, before, told)
 
 

@@ -51,13 +51,8 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 def sheet_page(document: Document) -> str:
     """Return the page of a sheet; everything that is not ours in it is escaped."""
     title = f"{document.title.en} {document.subject}"
-    return (
-        f'<!DOCTYPE html>\n<html lang="{LANGUAGE}">\n<head>\n<meta charset="utf-8">\n{MARK}\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width">\n'
-        f"<title>{_text(title)}</title>\n<style>{STYLE}{_PAGE_STYLE}</style>\n</head>\n"
-        f"<body>\n<main class=sheet>\n{sheet_body(document)}</main>\n</body>\n</html>\n"
-    )
+    body = f"<div class=sheet>\n{sheet_body(document)}</div>\n"
+    return page(LANGUAGE, MARK, title, f"{STYLE}{_PAGE_STYLE}", body)
 
 
 def sheet_body(document: Document) -> str:
@@ -69,9 +64,26 @@ def sheet_body(document: Document) -> str:
         for who in document.signatures
     )
     return (
-        f"<h1>{_cell(document.title)} {_text(document.subject)}</h1>\n{marks}"
+        f"<h1>{_cell(document.title)} {safe(document.subject)}</h1>\n{marks}"
         f"{_pairs(document.head, '')}{sections}{_pairs(document.seals, ' class=seal')}"
         f'<div class="sign">{signatures}</div>\n'
+    )
+
+
+def page(language: str, mark: str, title: str, style: str, body: str) -> str:
+    """Return a page without scripts and without anything from outside.
+
+    Args:
+        language: of the page (BCP 47).
+        mark: the element of its head by which its making is known.
+        title: as text; `style` and `body` are written as they are.
+    """
+    return (
+        f'<!DOCTYPE html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n{mark}\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        f"<title>{safe(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n"
+        f"{body}</main>\n</body>\n</html>\n"
     )
 
 
@@ -111,10 +123,11 @@ def _pairs(pairs: Sequence[tuple[Word, Cell]], attribute: str) -> str:
 def _cell(cell: Cell) -> str:
     """Return a cell; a Chinese term is marked as Chinese."""
     if isinstance(cell, Word):
-        zh = f' <span lang="zh">{_text(cell.zh)}</span>' if cell.zh else ""
-        return f'<span lang="en">{_text(cell.en)}</span>{zh}'
-    return _text(cell)
+        zh = f' <span lang="zh">{safe(cell.zh)}</span>' if cell.zh else ""
+        return f'<span lang="en">{safe(cell.en)}</span>{zh}'
+    return safe(cell)
 
 
-def _text(text: str) -> str:
+def safe(text: str) -> str:
+    """Return a text as HTML: escaped, and what steers the direction of writing shown."""
     return escape(printable(text))

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from meterctl.utility.model.agreement import Agreement, AgreementVersion
 from meterctl.utility.model.base import Base
-from meterctl.utility.model.evidence import Audit
+from meterctl.utility.model.evidence import Audit, Document
 from meterctl.utility.model.metering import Meter, Port
 from meterctl.utility.model.money import (
     Bill,
@@ -48,7 +48,7 @@ from meterctl.utility.store.unit_of_work import sha256_of
 
 AUDITED: tuple[type[Base], ...] = (
     Organisation, Staff, StaffGrant, Duty, Party, SupplyPoint, Port, Meter, Agreement,
-    AgreementVersion, Shift, Sale, Bill, Task,
+    AgreementVersion, Shift, Sale, Bill, Task, Document,
 )  # fmt: skip
 """Tables of which every row has at least the audit of its making."""
 _FIRST_STATES: dict[type[Base], str] = {

@@ -12,6 +12,7 @@ from meterctl.utility.store.checks import (
     entries,
     journal,
     meters,
+    papers,
     payments,
     people,
     requests,
@@ -46,6 +47,7 @@ def whole(
     yield payments.payments_booked(session)
     yield entries.entries_sourced(session)
     yield sources.sources_booked(session)
+    yield papers.documents_kept(session)
     yield triggers.triggers_present(session)
     yield books.closing_balances(session)
     yield chain.sealed_days(session)

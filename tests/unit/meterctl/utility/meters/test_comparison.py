@@ -297,4 +297,4 @@ def test_the_desk_s_own_worker_orders_and_audits(desk: DeskAtWork) -> None:
     )  # fmt: skip
     assert list(audits) == ["order", "order_run", "order_proved"]
     assert WORKER.staff_id is None
-    assert set(order.outcome or {}) == {"settings"}
+    assert set(order.outcome or {}) == {"settings", "current"}

@@ -61,9 +61,12 @@ customer_unmask         cehu
 meter_edit              e
 port_edit               x
 agreement_draft         e
+agreement_print         e
 agreement_sign          e
 agreement_provision     e
 agreement_compare       rehu
+document_add            ae
+document_read           aehbmu
 reading_take            vcreh
 task_read               vacrefhbmtpux
 task_take               vacrefhbmtpx

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from hashlib import sha256
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from meterctl.utility.errors import DeskError, Invalid, NotFound, NotPermitted, Refused
-from meterctl.utility.model.agreement import Agreement, AgreementMode, AgreementVersion
+from meterctl.utility.model.agreement import AgreementMode, AgreementVersion
 from meterctl.utility.model.evidence import Audit
 from meterctl.utility.model.metering import Installation, Meter
 from meterctl.utility.model.party import Party
@@ -23,6 +22,7 @@ from meterctl.utility.rules.transitions import (
     VersionState,
 )
 from meterctl.utility.services import agreements
+from meterctl.utility.services.printed_agreement.printing import print_agreement
 from meterctl.utility.store.unit_of_work import WORKER, unit_of_work
 from tests.support.desk_agreements import Office, desk_of, terms, unchanged_office
 from tests.support.desk_databases import ENGINES, DeskDatabases
@@ -113,18 +113,28 @@ def test_signing_needs_what_the_customer_has_to_agree_to(office: Office) -> None
         office.act(agreements.sign, agreement=number, name="A Customer")
 
 
-def test_what_is_signed_is_kept_with_its_hash(office: Office) -> None:
+def test_what_was_printed_is_signed(office: Office) -> None:
     number = office.draft()["agreement"]
+    with pytest.raises(Refused, match=f"`desk agreement print {number}` comes before"):
+        office.act(agreements.sign, agreement=number, name="A Customer")
+    printed = office.act(print_agreement, agreement=number)
     told = office.act(agreements.sign, agreement=number, name=" A Customer ")
     assert (told["version"]["state"], told["version"]["signed_by"]) == ("signed", "A Customer")
     assert told["version"]["signed_at"] == NOON
-    with unit_of_work(office.desk, WORKER, NOON) as work:
-        found = work.session.scalars(select(Agreement).where(Agreement.number == number)).one()
-        text = agreements.rendered(work, found, office.version(number))
-    assert "low_credit_threshold_1 = 20.00\n" in text
-    assert told["version"]["print_sha256"] == sha256(text.encode()).hexdigest()
+    assert told["version"]["print_sha256"] == printed["sha256"]
     with pytest.raises(Refused):
         office.act(agreements.sign, agreement=number, name="A Customer")
+
+
+def test_a_draft_that_changed_after_its_print_is_printed_again(office: Office) -> None:
+    number = office.draft()["agreement"]
+    office.act(print_agreement, agreement=number)
+    office.draft()
+    assert office.version(number).print_sha256 is not None
+    office.draft(max_credit=300_00)
+    with pytest.raises(Refused, match="was not printed"):
+        office.act(agreements.sign, agreement=number, name="A Customer")
+    office.sign(number)
 
 
 def test_a_version_is_withdrawn_before_its_orders_alone(office: Office) -> None:
@@ -189,7 +199,7 @@ def test_a_refused_order_makes_a_draft_with_its_cause(office: Office) -> None:
     assert (version.state, version.cause) == (VersionState.DRAFT, "limits: out of range")
     opening = office.orders()[2]
     assert (opening.credit_state, opening.cause) == (SaleState.CANCELLED, "limits: out of range")
-    office.act(agreements.sign, agreement=number, name="A Customer")
+    office.sign(number)
     office.act(agreements.provision, agreement=number)
     office.end(OrderKind.READ, DONE)
     office.end(OrderKind.LIMITS, DONE)
@@ -247,7 +257,7 @@ def test_a_meter_that_no_order_reaches(office: Office) -> None:
             office.act(agreements.provision, agreement=number)
 
     refused("not possible in state draft")
-    office.act(agreements.sign, agreement=number, name="A Customer")
+    office.sign(number)
     refused("set_back", Meter, stopped="set_back")
     refused("no wire", Meter, stopped=None, port_id=None)
     refused("no meter", Installation, to_at=NOON)
@@ -256,7 +266,7 @@ def test_a_meter_that_no_order_reaches(office: Office) -> None:
 
 def test_no_account_is_opened_in_other_modes(office: Office) -> None:
     number = office.draft(ACCOUNT)["agreement"]
-    office.act(agreements.sign, agreement=number, name="A Customer")
+    office.sign(number)
     with pytest.raises(Refused, match="stays unopened"):
         office.act(agreements.provision, agreement=number, opened=True)
 

@@ -12,9 +12,19 @@ from sqlalchemy.orm import Session
 from meterctl.utility.errors import DeskError, NotPermitted
 from meterctl.utility.model.agreement import AgreementMode
 from meterctl.utility.model.organisation import Organisation
+from meterctl.utility.rules.papers import DocumentKind, Paper
 from meterctl.utility.rules.rights import ALLOWED, Action, Role
 from meterctl.utility.rules.takeover_file import parse_takeover
-from meterctl.utility.services import agreements, epoch_ends, explanations, readings, takeover
+from meterctl.utility.services import (
+    agreements,
+    comparison,
+    documents,
+    epoch_ends,
+    explanations,
+    readings,
+    takeover,
+)
+from meterctl.utility.services.printed_agreement.printing import print_agreement
 from meterctl.utility.store.unit_of_work import Actor, Grant, UnitOfWork
 from tests.support.desk_agreements import Office, terms, unchanged_office
 from tests.support.desk_databases import DeskDatabases
@@ -22,6 +32,7 @@ from tests.support.desk_world import NOON
 
 SERIAL, NUMBER = "000000000001", "A1"
 ROW = "meter,port,node,address,class,capacity,name\n000000000042,port-1,0011,X,resident,8kW,Li\n"
+NOTE = Paper("note.txt", b"a note")
 DOES: dict[Callable[..., Any], Action] = {
     partial(
         agreements.draft,
@@ -29,6 +40,9 @@ DOES: dict[Callable[..., Any], Action] = {
     ): Action.AGREEMENT_DRAFT,
     partial(agreements.withdraw, agreement=NUMBER): Action.AGREEMENT_DRAFT,
     partial(agreements.sign, agreement=NUMBER, name="A"): Action.AGREEMENT_SIGN,
+    partial(print_agreement, agreement=NUMBER): Action.AGREEMENT_PRINT,
+    partial(documents.add, of=NUMBER, kind=DocumentKind.OTHER, paper=NOTE): Action.DOCUMENT_ADD,
+    partial(comparison.write_terms, agreement=NUMBER): Action.AGREEMENT_PROVISION,
     partial(agreements.provision, agreement=NUMBER): Action.AGREEMENT_PROVISION,
     partial(agreements.compare, agreement=NUMBER): Action.AGREEMENT_COMPARE,
     partial(
