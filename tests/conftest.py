@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +20,10 @@ from tests.support.desk_databases import (
     postgresql_server,
     sqlite_desk_url,
 )
+from tests.support.memory_folders import in_memory
+
+if TYPE_CHECKING:
+    from tests.support.desk_served import Served
 
 __all__ = [
     "desk_command",
@@ -40,3 +47,16 @@ def _signals_as_before() -> Iterator[None]:
     for number, handler in before.items():
         if signal.getsignal(number) is not handler:
             signal.signal(number, handler)
+
+
+@pytest.fixture(scope="session")
+def desk_served() -> Iterator[Served]:
+    """A desk that `meterctl desk serve` serves, one for the tests of a process."""
+    from tests.support.desk_served import furnished, serving
+
+    with (
+        TemporaryDirectory(prefix="desk-", dir=in_memory()) as folder,
+        furnished(Path(folder)) as desk,
+        serving(desk) as served,
+    ):
+        yield served

@@ -1,4 +1,4 @@
-"""A served desk and a browser for the tests of a process; both are started at their first use."""
+"""A browser for the tests of a process, started at its first use."""
 
 from __future__ import annotations
 
@@ -11,11 +11,8 @@ import pytest
 
 from tests.browser import support
 from tests.browser.support import Browser
-from tests.support.desk_served import Served, furnished, serving
-from tests.support.memory_folders import in_memory
+from tests.support.desk_served import WHOLE, Served
 
-WHOLE = "WHOLE_WEB"
-"""Variable of the environment: set (`make browser`), every test runs; without it one story."""
 collect_ignore = [] if os.environ.get(WHOLE) else ["test_every_page.py"]
 
 
@@ -29,17 +26,6 @@ def started_browser() -> Iterator[Browser]:
         support.running_browser(Path(folder)) as browser,
     ):
         yield browser
-
-
-@pytest.fixture(scope="session")
-def desk_served(started_browser: Browser) -> Iterator[Served]:
-    """A served desk; not made where there is no browser to look at it."""
-    with (
-        TemporaryDirectory(prefix="desk-", dir=in_memory()) as folder,
-        furnished(Path(folder)) as desk,
-        serving(desk) as served,
-    ):
-        yield served
 
 
 @pytest.fixture

@@ -10,11 +10,14 @@ import queue
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
+from http.cookies import SimpleCookie
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
+from urllib.parse import urlencode
 
 from meterctl.utility.model.agreement import AgreementMode
 from meterctl.utility.model.party import CustomerClass
@@ -28,6 +31,7 @@ from meterctl.utility.story.plan import Home, Plan
 from meterctl.utility.story.scenes import founding, signing, taking_over
 from meterctl.utility.story.screen import Teller
 from meterctl.utility.story.simulated_meters import running_meters
+from meterctl.utility.web.people import COOKIE, csrf_of
 
 PLAN = Plan(stations=2, meters=5, new_meters=1, wire_sales=0, cards=0, waits=False)
 FLOAT = 200_00
@@ -35,6 +39,8 @@ MARKUP = "\"'><script>document.title='taken'</script><img src=x onerror=document
 """The name of a customer; a page that shows it unescaped has another title."""
 HEAD = "head-0101"
 START_S = 30
+WHOLE = "WHOLE_WEB"
+"""Variable of the environment: set (`make browser`), every test of the pages runs, else some."""
 _ADDRESS = re.compile(r"http://[^\s/]+")
 
 
@@ -115,22 +121,40 @@ def serving(desk: Furnished) -> Iterator[Served]:
     errors: list[str] = []
     assert server.stdout is not None
     assert server.stderr is not None
-    for source, take in ((server.stdout, said.put), (server.stderr, errors.append)):
-        threading.Thread(target=_read, args=(source, take, said), daemon=True).start()
+    readers = [
+        threading.Thread(target=_read, args=(source, take), daemon=True)
+        for source, take in ((server.stdout, said.put), (server.stderr, errors.append))
+    ]
+    for reader in readers:
+        reader.start()
     try:
         yield Served(desk, _address(said, server, errors), errors)
     finally:
         server.terminate()
         server.wait(START_S)
+        for reader in readers:
+            reader.join()
     assert "Traceback" not in "".join(errors), "".join(errors)
 
 
-def _read(source: TextIO, take: Any, said: queue.Queue[str]) -> None:
-    """Read what the server writes, line by line; an address may stand in either of the two."""
-    for line in source:
-        take(line)
-        if take != said.put:
-            said.put(line)
+def signed_in(served: Served, number: str) -> tuple[str, str]:
+    """Sign a person in to the pages; return the cookie and its word against forgery."""
+    body = urlencode({"token": served.desk.token(number)})
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    connection = HTTPConnection(served.host, timeout=START_S)
+    connection.request("POST", "/sign-in", body, headers)
+    answer = connection.getresponse()
+    cookie = SimpleCookie(answer.headers["Set-Cookie"] or "")
+    connection.close()
+    assert COOKIE in cookie, (answer.status, served.errors)
+    return cookie[COOKIE].value, csrf_of(cookie[COOKIE].value)
+
+
+def _read(source: TextIO, take: Callable[[str], None]) -> None:
+    """Read what the server writes, line by line, to its end."""
+    with source:
+        for line in source:
+            take(line)
 
 
 def _address(said: queue.Queue[str], server: subprocess.Popen[str], errors: list[str]) -> str:

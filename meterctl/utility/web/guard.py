@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from meterctl.utility.web.problems import problem_response
@@ -64,6 +65,8 @@ class Guard:
 
         try:
             await self._app(scope, counted.receive, watched)
+        except ClientDisconnect:
+            return  # its body has not come whole, so nothing was done
         except _TooLargeError:
             if not began:
                 answer = problem_response(413, "too_large", _TOO_LARGE)
