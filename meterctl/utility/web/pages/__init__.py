@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from meterctl.utility.web.pages import (
+    bank,
     counter,
     files,
     ledger,
@@ -21,7 +22,7 @@ from meterctl.utility.web.pages import (
 
 PAGES = (
     sign_in, counter, sales, payments, receipts, shift, today, sheet, tasks, ledger, settings,
-    files,
+    bank, files,
 )  # fmt: skip
 
 

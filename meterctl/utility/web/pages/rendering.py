@@ -30,7 +30,7 @@ PAGES: Mapping[str, Action] = {
     "today": Action.SHEET_READ,
     "sheet": Action.SHEET_READ,
     "tasks": Action.TASK_READ,
-    "bank": Action.SHEET_READ,
+    "bank": Action.BANK_READ,
     "ledger": Action.SHEET_READ,
     "settings": Action.SETTING_READ,
 }

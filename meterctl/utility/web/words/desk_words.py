@@ -123,6 +123,18 @@ WORDS: Mapping[str, Pairs] = {
         "tasks_late": ("Tasks late", "逾期待办"),
     },
     "what": {},
+    "bank_file": {
+        "collected": ("money taken for customers", "代收"),
+        "statement": ("the bank's statement", "对账单"),
+        "returns": ("answers to our debits", "代扣回盘"),
+        "debits": ("debits that we asked for", "代扣"),
+    },
+    "side": {
+        "ours_only": ("Only in our books", "我方单边"),
+        "banks_only": ("Only at the bank", "银行单边"),
+        "differing": ("On both sides, with other amounts", "金额不符"),
+        "both": ("On both sides", "双方一致"),
+    },
     "found_by": {
         "agreement": ("agreement", "协议编号"),
         "point": ("customer no.", "户号"),
