@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from meterctl.utility.rules.money import UNITS_IN_AMOUNT
+from meterctl.utility.rules.terms import Terms
 from protocols.quantities import DAY
 
 WINDOW = 28 * DAY
@@ -37,3 +39,21 @@ def days_left(credit: int, floor: int, readings: Sequence[Charged], now: int) ->
     if took < LEAST or used <= 0:
         return None
     return max(0, credit - floor) * took // (used * DAY)
+
+
+def trip_level(credit: int, terms: Terms) -> int:
+    """Return the credit at which a meter interrupts its supply next, exact units.
+
+    In two stages these are the second threshold, 0 before an overdraft, and the overdraft's limit;
+    else the limit alone. Below all of them it is the limit.
+
+    Args:
+        credit: exact units.
+    """
+    limit = -terms.overdraft_limit
+    levels = [limit]
+    if terms.trip_mode == "two_stage":
+        levels += [0] if limit < 0 else []
+        levels += [terms.low_credit_threshold_2] if terms.low_credit_threshold_2 is not None else []
+    exact = [level * UNITS_IN_AMOUNT for level in levels]
+    return max((level for level in exact if level < credit), default=limit * UNITS_IN_AMOUNT)

@@ -70,11 +70,11 @@ def _ways(text: str) -> Iterator[tuple[Matched, str]]:
         yield Matched.METER, digits
     yield Matched.CUSTOMER, text.upper()
     yield Matched.CARD, text.upper()
-    if is_number and len(digits) >= LAST_DIGITS:
-        yield Matched.PHONE, digits
+    ends = [(Matched.PHONE, digits)] if is_number and len(digits) >= LAST_DIGITS else []
+    begins = []
     if is_number and FEWEST_DIGITS <= len(digits) < POINT_DIGITS:
-        yield Matched.POINT_BEGINS, digits
-        yield Matched.METER_BEGINS, digits
+        begins = [(Matched.POINT_BEGINS, digits), (Matched.METER_BEGINS, digits)]
+    yield from (begins + ends if len(digits) > MOST_DIGITS else ends + begins)
     if not is_number:
         yield Matched.NAME, text
     if not is_number or len(digits) <= MOST_DIGITS:

@@ -221,9 +221,9 @@ def test_figures_of_another_node_are_refused_with_the_own_ones_named(
             service.today(session, world.vendor, NOW, desk.zone, "0001")
         with pytest.raises(NotPermitted):
             service.rows(session, world.vendor, NOW, desk.zone, TodayFigure.CASH, "0001")
-        nobody = Actor(world.vendor.staff_id, "f", (Grant(Role.FIELD, f"/{world.company}/"),))
+        of_field = Actor(world.vendor.staff_id, "f", (Grant(Role.FIELD, f"/{world.company}/"),))
         with pytest.raises(NotPermitted):
-            service.today(session, nobody, NOW, desk.zone)
+            service.today(session, of_field, NOW, desk.zone)
         with pytest.raises(NotFound):
             service.today(session, WORKER, NOW, desk.zone, "none")
 
