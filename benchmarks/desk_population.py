@@ -67,10 +67,10 @@ def populate(url: str, customers: int = 100_000) -> Population:
     engine = connect(url)
     with engine.begin() as connection:
         _Writer(connection, customers, made).write()
-    with engine.connect() as connection:
-        if engine.dialect.name == "postgresql":
-            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-            connection.execute(text("VACUUM ANALYZE"))
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as found_tables:
+            alone = found_tables.execution_options(isolation_level="AUTOCOMMIT")
+            alone.execute(text("VACUUM ANALYZE"))
     engine.dispose()
     return made
 
@@ -101,11 +101,8 @@ class _Writer:
             for name, table in metadata.tables.items():
                 if "id" in table.c:
                     sequence = f"pg_get_serial_sequence('{name}', 'id')"
-                    self._connection.execute(
-                        text(
-                            f"SELECT setval({sequence}, coalesce(max(id), 0) + 1, false) FROM {name}"
-                        )
-                    )
+                    highest = f"coalesce(max(id), 0) + 1, false) FROM {name}"
+                    self._connection.execute(text(f"SELECT setval({sequence}, {highest}"))
 
     def _station(self, number: int) -> int:
         """Return the station of a customer, from 0."""
@@ -196,7 +193,9 @@ class _Writer:
         )
         self._fill(
             "meter",
-            "id serial unit epoch proved_sequence proved_cumulative proved_energy_mwh proved_elapsed explained_before to_debt_exact proved_at version",
+            "id serial unit epoch proved_sequence proved_cumulative "
+            "proved_energy_mwh proved_elapsed explained_before to_debt_exact "
+            "proved_at version",
             meters,
         )
         self._fill("installation", "id meter_id point_id from_at", installed)
@@ -244,7 +243,8 @@ class _Writer:
                     )
         self._fill(
             "shift",
-            "id number vendor_id node_id state opened_at opened_on float_amount limit_amount receipts closed_at slip version",
+            "id number vendor_id node_id state opened_at opened_on float_amount "
+            "limit_amount receipts closed_at slip version",
             rows,
         )
 
@@ -319,13 +319,17 @@ class _Writer:
         )
         self._fill(
             "sale",
-            "id key agreement_id meter_id shift_id payment_id kind amount source carrier state cause epoch sequence to_debt_exact credit_after_exact supply_state causes card taken_at changed_at proved_at",
+            "id key agreement_id meter_id shift_id payment_id kind amount "
+            "source carrier state cause epoch sequence to_debt_exact "
+            "credit_after_exact supply_state causes card taken_at changed_at "
+            "proved_at",
             sales,
         )
         self._fill("receipt", "id shift_id number payment_id copies printed", receipts)
         self._fill(
             "meter_order",
-            "id key meter_id agreement_id sale_id kind parameters credit_state tries not_before cause made_at changed_at",
+            "id key meter_id agreement_id sale_id kind parameters credit_state "
+            "tries not_before cause made_at changed_at",
             orders,
         )
         self._fill("audit", "id at_ms staff_id action subject reason key", audits)
@@ -462,7 +466,11 @@ class _Writer:
                     self._close_shift(shift, day, tills, transit, entries, transfers, held, closed)
         self._fill(
             "reading",
-            "id meter_id agreement_id state source taken_at for_on epoch elapsed credit_sequence command_sequence energy_mwh credit_exact debt_exact consumption_exact standing_exact instalments_exact refunds_exact cumulative_exact to_debt_exact debt_entered_exact opening_exact supply_state causes more",
+            "id meter_id agreement_id state source taken_at for_on epoch "
+            "elapsed credit_sequence command_sequence energy_mwh credit_exact "
+            "debt_exact consumption_exact standing_exact instalments_exact "
+            "refunds_exact cumulative_exact to_debt_exact debt_entered_exact "
+            "opening_exact supply_state causes more",
             readings,
         )
         self._fill(
@@ -537,7 +545,8 @@ class _Writer:
         ]
         self._fill(
             "finding",
-            "id rule subject_kind subject_id agreement_id value limit_value note state first_seen last_seen",
+            "id rule subject_kind subject_id agreement_id value limit_value "
+            "note state first_seen last_seen",
             findings,
         )
         tasks = [
@@ -559,7 +568,8 @@ class _Writer:
         ]
         self._fill(
             "task",
-            "id kind subject_kind subject_id node_id role state due_on outcome made_at changed_at version",
+            "id kind subject_kind subject_id node_id role state due_on outcome "
+            "made_at changed_at version",
             tasks,
         )
         self._fill(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, literal, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, literal, or_, select
 from sqlalchemy.orm import Session
 
 from meterctl.utility.model.agreement import Agreement, AgreementVersion
+from meterctl.utility.model.base import Base
 from meterctl.utility.model.evidence import Audit, Document
 from meterctl.utility.model.metering import Finding, Reading
 from meterctl.utility.model.money import Bill, Payment, Receipt, Sale, Shift
@@ -58,7 +59,7 @@ def time_line(
         after: only those that stand behind this place of the line.
     """
     found: list[Event] = []
-    for rank, source in enumerate(_sources(agreement)):
+    for rank, source in enumerate(_sources(session, agreement)):
         wanted = source.wanted
         if after is not None:
             wanted = wanted.where(_behind(source, rank, after))
@@ -96,7 +97,7 @@ def _shown(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _sources(agreement: Agreement) -> Iterator[_Source]:
+def _sources(session: Session, agreement: Agreement) -> Iterator[_Source]:
     """Yield the kinds of events; their ranks order those of one instant."""
     number = agreement.id
     vendor = Shift.vendor_id
@@ -149,7 +150,7 @@ def _sources(agreement: Agreement) -> Iterator[_Source]:
     )  # fmt: skip
     yield _source(
         "audit", Audit.at, Audit.id, Audit.staff_id, Audit.action, Audit.subject, Audit.reason,
-        where=_audits(agreement),
+        where=_audits(session, agreement),
     )  # fmt: skip
 
 
@@ -172,24 +173,27 @@ def _source(
     return _Source(kind, at, number, wanted.where(where))
 
 
-def _audits(agreement: Agreement) -> ColumnElement[bool]:
+def _audits(session: Session, agreement: Agreement) -> ColumnElement[bool]:
     """Return the condition of the audit of an agreement, its versions, customer and point.
 
-    Of its sales it is what persons did after they were taken; the states tell the rest.
+    Of its sales it is what persons did after they were taken; the states tell the rest. Subjects
+    are written out: by those that a query yields no engine finds the rows with its index.
     """
-
-    def subjects(table: Any, where: ColumnElement[bool]) -> Any:
-        prefix = literal(f"{table.__tablename__}/")
-        return select(prefix + cast(table.id, String)).where(where)
-
-    of = (
-        subjects(Agreement, Agreement.id == agreement.id),
-        subjects(AgreementVersion, AgreementVersion.agreement_id == agreement.id),
-        subjects(Party, Party.id == agreement.party_id),
-        subjects(SupplyPoint, SupplyPoint.id == agreement.point_id),
+    versions, sales = (
+        session.scalars(select(table.id).where(table.agreement_id == agreement.id)).all()
+        for table in (AgreementVersion, Sale)
     )
-    sales = subjects(Sale, Sale.agreement_id == agreement.id)
-    by_person = and_(
-        Audit.subject.in_(sales), Audit.staff_id.is_not(None), Audit.action != Action.SELL.value
-    )
-    return or_(*(Audit.subject.in_(each) for each in of), by_person)
+    own = [
+        *_subjects(Agreement, [agreement.id]),
+        *_subjects(AgreementVersion, versions),
+        *_subjects(Party, [agreement.party_id]),
+        *_subjects(SupplyPoint, [agreement.point_id]),
+    ]
+    of_sale = Audit.subject.in_(_subjects(Sale, sales))
+    by_person = and_(of_sale, Audit.staff_id.is_not(None), Audit.action != Action.SELL.value)
+    return or_(Audit.subject.in_(own), by_person)
+
+
+def _subjects(table: type[Base], numbers: Iterable[int]) -> list[str]:
+    """Return rows as the audit names them."""
+    return [f"{table.__tablename__}/{number}" for number in numbers]
