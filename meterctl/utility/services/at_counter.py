@@ -17,13 +17,12 @@ from meterctl.utility.model.metering import Meter, Port, Reading
 from meterctl.utility.model.money import Sale
 from meterctl.utility.model.organisation import Organisation
 from meterctl.utility.model.party import Party, SupplyPoint
-from meterctl.utility.rules.forecast import WINDOW, Charged, days_left
-from meterctl.utility.rules.money import UNITS_IN_AMOUNT
+from meterctl.utility.rules.forecast import WINDOW, Charged, days_left, trip_level
 from meterctl.utility.rules.numbering import shown_name
 from meterctl.utility.rules.postings import AccountKind
 from meterctl.utility.rules.rights import Action
-from meterctl.utility.rules.terms import terms_of_json
-from meterctl.utility.rules.transitions import UNDELIVERED, ReadingState
+from meterctl.utility.rules.terms import Terms, terms_of_json
+from meterctl.utility.rules.transitions import UNDELIVERED, ReadingState, SaleState
 from meterctl.utility.store.ledger import Ledger
 from meterctl.utility.store.queries.agreements import (
     active_version,
@@ -123,25 +122,37 @@ def _of_meter(
         sale = describe_sale(session, live)
         values["live_sale"] = {name: sale[name] for name in ("sale", "state", "amount", "taken_at")}
     read = newest(session, meter.id)
-    sold = session.scalars(
-        select(Sale)
-        .where(Sale.meter_id == meter.id, Sale.proved_at.is_not(None))
-        .order_by(Sale.id.desc())
-    ).first()
-    proofs = [
-        (each.taken_at if isinstance(each, Reading) else each.proved_at or 0, each)
-        for each in (read, sold)
-        if each is not None and each.supply_state
-    ]
-    if proofs:
-        at, last = max(proofs, key=lambda proof: proof[0])
-        values |= {
-            "supply_state": last.supply_state, "causes": list(last.causes or ()), "read_at": at
-        }  # fmt: skip
+    sold = _later_sale(session, meter, read)
+    if sold is not None:
+        values |= {"supply_state": sold.supply_state, "causes": list(sold.causes or ()),
+                   "read_at": sold.proved_at}  # fmt: skip
+    elif read is not None:
+        values |= {"supply_state": read.supply_state, "causes": list(read.causes),
+                   "read_at": read.taken_at}  # fmt: skip
     if status.proved is not None:
         values |= {"credit_exact": status.proved.credit, "debt_exact": status.proved.debt}
         values["days_left"] = _days_left(session, agreement, meter, status.proved.credit, now)
     return values
+
+
+def _later_sale(session: Session, meter: Meter, read: Reading | None) -> Sale | None:
+    """Return the newest sale that the meter took after a reading, by its sequence.
+
+    Instants do not say it: a clock may have been set back.
+    """
+    epoch, sequence = (meter.epoch, -1) if read is None else (read.epoch, read.credit_sequence)
+    return session.scalars(
+        select(Sale)
+        .where(
+            Sale.meter_id == meter.id,
+            Sale.state == SaleState.DELIVERED,
+            Sale.epoch == epoch,
+            Sale.sequence > sequence,
+            Sale.supply_state.is_not(None),
+        )
+        .order_by(Sale.sequence.desc())
+        .limit(1)
+    ).one_or_none()
 
 
 def _days_left(
@@ -149,7 +160,7 @@ def _days_left(
 ) -> int | None:
     """Return for how many days the credit lasts by the readings of four weeks."""
     version = active_version(session, agreement.id)
-    overdraft = 0 if version is None else terms_of_json(version.terms).overdraft_limit
+    level = trip_level(credit, Terms() if version is None else terms_of_json(version.terms))
     rows = session.execute(
         select(Reading.taken_at, Reading.consumption_exact + Reading.standing_exact)
         .where(
@@ -160,4 +171,4 @@ def _days_left(
         )
         .order_by(Reading.taken_at)
     )
-    return days_left(credit, -overdraft * UNITS_IN_AMOUNT, [Charged(*row) for row in rows], now)
+    return days_left(credit, level, [Charged(*row) for row in rows], now)

@@ -13,28 +13,23 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from meterctl.utility.errors import Invalid
-from meterctl.utility.model.agreement import Agreement, AgreementMode, AgreementVersion
+from meterctl.utility.model.agreement import Agreement, AgreementVersion
 from meterctl.utility.model.evidence import Document
 from meterctl.utility.model.metering import Finding, FindingState, Meter, Reading
 from meterctl.utility.model.money import Bill, Payment, Sale
 from meterctl.utility.model.organisation import Organisation
 from meterctl.utility.model.party import Party, SupplyPoint
 from meterctl.utility.model.work import Task
-from meterctl.utility.rules import forecast
 from meterctl.utility.rules.calendar import local_date
 from meterctl.utility.rules.numbering import shown_name
 from meterctl.utility.rules.rights import Action
-from meterctl.utility.rules.terms import Terms, terms_of_json
 from meterctl.utility.rules.transitions import UNDELIVERED, ReadingState, SaleState
-from meterctl.utility.services import agreement_lists
+from meterctl.utility.services import agreement_lists, at_counter
 from meterctl.utility.services.archive.customers import masked
 from meterctl.utility.services.curves import CreditPoint
-from meterctl.utility.services.customer_words import CAUSES, SUPPLY_STATES, UNKNOWN_STATE
-from meterctl.utility.services.sheets.words import Word
 from meterctl.utility.store.ledger import Ledger
-from meterctl.utility.store.queries.agreements import active_version, find_agreement
+from meterctl.utility.store.queries.agreements import find_agreement
 from meterctl.utility.store.queries.points import meter_at_point
-from meterctl.utility.store.queries.sale_places import proved_credit
 from meterctl.utility.store.queries.sales import describe_sale
 from meterctl.utility.store.queries.time_line import Event, Place, time_line
 from meterctl.utility.store.rights import require_at
@@ -68,7 +63,8 @@ def customer_page(
 
     Returns:
         `agreement` (as `agreement_lists.show` has it, with balances, versions and open bills),
-        `party`, `point`, `supply`, `credit`, `live_sales`, `documents`, `tasks`, `findings`,
+        `party`, `point`, `counter` (as `at_counter.customer` has it: supply, credit, days
+        left), `live_sales`, `documents`, `tasks`, `findings`,
         `time_line` (`events`, `next`) and `curve` (`CreditPoint`s).
 
     Raises:
@@ -86,13 +82,11 @@ def customer_page(
         session, actor, Ledger(session, now, local_date(now, zone), actor.staff_id), found.number
     )
     name = shown_name(party.name, party.id_number)
-    supply = _supply(session, meter)
     return {
         "agreement": {**shown, "name": name},
         "party": {**masked(party), "name": name},
         "point": _point(session, point),
-        "supply": supply,
-        "credit": _credit(session, found, meter, is_connected=supply["state"] == "connected"),
+        "counter": at_counter.customer(session, actor, found.number, now),
         "live_sales": [describe_sale(session, sale) for sale in _live_sales(session, found)],
         "documents": _documents(session, found),
         "tasks": _tasks(session, found, meter),
@@ -137,102 +131,6 @@ def _point(session: Session, point: SupplyPoint) -> dict[str, Any]:
         "class": point.customer_class.value,
         "capacity_mw": point.capacity_mw,
     }
-
-
-def _supply(session: Session, meter: Meter | None) -> dict[str, Any]:
-    """Return the supply state that was proved last, by a reading or the receipt of a later sale."""
-    state, causes, at = None, list[str](), None
-    if meter is not None:
-        reading = _last_reading(session, meter)
-        sale = _later_sale(session, meter, reading)
-        if sale is not None:
-            state, causes, at = sale.supply_state, sale.causes or [], sale.proved_at
-        elif reading is not None:
-            state, causes, at = reading.supply_state, reading.causes, reading.taken_at
-    return {
-        "state": state,
-        "word": _word(UNKNOWN_STATE if state is None else SUPPLY_STATES.get(state, Word(state))),
-        "causes": [{"cause": each, "word": _word(CAUSES.get(each, Word(each)))} for each in causes],
-        "proved_at": at,
-        "meter": None if meter is None else meter.serial,
-        "stopped": None if meter is None else meter.stopped,
-    }
-
-
-def _word(word: Word) -> dict[str, str]:
-    return {"en": word.en, "zh": word.zh or word.en}
-
-
-def _last_reading(session: Session, meter: Meter) -> Reading | None:
-    return session.scalars(
-        select(Reading).where(Reading.meter_id == meter.id).order_by(Reading.id.desc()).limit(1)
-    ).one_or_none()
-
-
-def _later_sale(session: Session, meter: Meter, reading: Reading | None) -> Sale | None:
-    """Return the newest sale that the meter took after a reading, by its sequence."""
-    epoch, sequence = meter.epoch, -1
-    if reading is not None:
-        epoch, sequence = reading.epoch, reading.credit_sequence
-    return session.scalars(
-        select(Sale)
-        .where(
-            Sale.meter_id == meter.id,
-            Sale.state == SaleState.DELIVERED,
-            Sale.epoch == epoch,
-            Sale.sequence > sequence,
-            Sale.supply_state.is_not(None),
-        )
-        .order_by(Sale.sequence.desc())
-        .limit(1)
-    ).one_or_none()
-
-
-def _credit(
-    session: Session, agreement: Agreement, meter: Meter | None, *, is_connected: bool
-) -> dict[str, Any]:
-    """Return credit and debt of the meter as proved last, and the days that the credit lasts."""
-    nothing = dict.fromkeys(("credit_exact", "debt_exact", "trip_level_exact", "days_left"))
-    if meter is None or agreement.mode is not AgreementMode.METER:
-        return nothing
-    proved = proved_credit(session, meter.id, meter.epoch)
-    if proved is None:
-        return nothing
-    version = active_version(session, agreement.id)
-    terms = Terms() if version is None else terms_of_json(version.terms)
-    level = forecast.trip_level(proved.credit, terms)
-    days = forecast.days_left(proved.credit, level, _costs(session, agreement, meter))
-    return {
-        "credit_exact": proved.credit,
-        "debt_exact": proved.debt,
-        "trip_level_exact": level,
-        "days_left": days if is_connected else None,
-    }
-
-
-def _costs(session: Session, agreement: Agreement, meter: Meter) -> list[forecast.CostRead]:
-    """Return what the accepted readings of the meter's epoch have of cost, the last 28 days'."""
-    rows = session.scalars(
-        select(Reading)
-        .where(
-            Reading.meter_id == meter.id,
-            Reading.agreement_id == agreement.id,
-            Reading.epoch == meter.epoch,
-            Reading.state == ReadingState.ACCEPTED,
-        )
-        .order_by(Reading.taken_at.desc())
-        .limit(_READINGS)
-    ).all()
-    return [
-        forecast.CostRead(
-            row.taken_at, row.consumption_exact + row.standing_exact + row.instalments_exact
-        )
-        for row in reversed(rows)
-    ]
-
-
-_READINGS = 120
-"""Readings of which the mean cost is taken at most: four a day."""
 
 
 def _live_sales(session: Session, agreement: Agreement) -> Sequence[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meterctl.utility.rules.forecast import CostRead, days_left, trip_level
+from meterctl.utility.rules.forecast import Charged, days_left, trip_level
 from meterctl.utility.rules.terms import Terms
 from protocols.quantities import CENT, DAY, HOUR
 
@@ -29,18 +29,19 @@ def test_the_next_level_below_a_credit_interrupts(credit: int, terms: Terms, lev
     [
         (45_00, [(0, 0), (20, 40_00)], 22),
         (45_00, [(0, 0), (10, 20_00), (20, 40_00)], 22),
-        (45_00, [(0, 0), (12, 100_00), (40, 128_00)], 45),
-        (45_00, [(0, 0), (29, 40_00)], None),
+        (45_00, [(-20, 0), (0, 100_00), (20, 120_00)], 45),
+        (45_00, [(-9, 0), (20, 40_00)], None),
+        (45_00, [(19, 38_00), (20, 40_00)], 22),
         (45_00, [(20, 40_00)], None),
         (45_00, [], None),
         (45_00, [(0, 40_00), (20, 40_00)], None),
-        (0, [], 0),
+        (0, [], None),
         (-1_00, [(0, 0), (20, 40_00)], 0),
-        (1_99, [(0, 0), (1, 2_00)], 0),
+        (1_99, [(0, 0), (20, 40_00)], 0),
     ],
 )
 def test_days_are_at_the_mean_daily_cost_of_28_days(
     credit: int, readings: list[tuple[int, int]], days: int | None
 ) -> None:
-    read = [CostRead(day * DAY + HOUR, cost * CENT) for day, cost in readings]
-    assert days_left(credit * CENT, 0, read) == days
+    read = [Charged(day * DAY + HOUR, cost * CENT) for day, cost in readings]
+    assert days_left(credit * CENT, 0, read, 20 * DAY + HOUR) == days

@@ -76,8 +76,8 @@ def test_a_page_has_the_customer_masked_and_the_point(desk: Database, world: Wor
     assert (page["agreement"]["name"], page["party"]["name"]) == ("王**", "王**")
     assert page["party"]["phones"] == ["138****5678"]
     assert (page["point"]["number"], page["point"]["address"]) == ("000100000001", "幸福路12号")
-    assert page["supply"]["word"] == {"en": "not read yet", "zh": "未抄读"}
-    assert page["credit"]["days_left"] is None
+    assert page["counter"]["supply_state"] is None
+    assert page["counter"]["days_left"] is None
     assert (page["live_sales"], page["tasks"], page["findings"]) == ([], [], [])
 
 
@@ -86,25 +86,10 @@ def test_credit_lasts_to_the_level_at_which_the_supply_is_interrupted(
 ) -> None:
     _read(desk, world, 60, 200_00, 0)
     _read(desk, world, 20, 90_00, 30_00)
-    assert _page(desk)["credit"]["days_left"] is None, "one reading within 28 days"
+    assert _page(desk)["counter"]["days_left"] is None, "one reading within 28 days"
     _read(desk, world, 0, 50_00, 70_00)
-    credit = _page(desk)["credit"]
-    assert (credit["credit_exact"], credit["trip_level_exact"]) == (50_00 * CENT, 5_00 * CENT)
-    assert credit["days_left"] == 22, "45.00 at 2.00 a day"
-
-
-def test_a_supply_that_is_off_has_its_causes_in_words_and_no_days(
-    desk: Database, world: World
-) -> None:
-    _read(desk, world, 10, 10_00, 0)
-    _read(
-        desk, world, 0, -1_00, 11_00, supply_state="disconnected",
-        causes=["credit_exhausted", "remote"],
-    )  # fmt: skip
-    page = _page(desk)
-    assert page["supply"]["word"]["zh"] == "停电"
-    assert [each["word"]["zh"] for each in page["supply"]["causes"]] == ["余额用尽", "远程停电"]
-    assert page["credit"]["days_left"] is None
+    told = _page(desk)["counter"]
+    assert (told["credit_exact"], told["days_left"]) == (50_00 * CENT, 22), "45.00 at 2.00 a day"
 
 
 def test_a_later_receipt_tells_the_supply_and_is_a_purchase_of_the_curve(
@@ -125,7 +110,7 @@ def test_a_later_receipt_tells_the_supply_and_is_a_purchase_of_the_curve(
                                 sequence=4, proved_at=NOON - DAY)
         )  # fmt: skip
     page = _page(desk)
-    assert page["supply"]["state"] == "connected"
+    assert page["counter"]["supply_state"] == "connected"
     assert page["curve"] == [
         CreditPoint(NOON - 2 * DAY, -1_00 * CENT),
         CreditPoint(NOON - DAY, 49_00 * CENT, 50_00),
