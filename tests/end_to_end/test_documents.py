@@ -23,8 +23,8 @@ from tests.support.programs import BIN
 
 ROOT = Path(__file__).parents[2]
 PAGE_S = 300
-DESK = "docs/desk.md"
-"""The page with the most commands: they are run as children of a process that has imported all."""
+DESK, BANKS = "docs/desk.md", "docs/desk-bank.md"
+"""The pages with the most commands: they are run as children of a process that has imported all."""
 
 
 def blocks(page: str) -> list[str]:
@@ -78,7 +78,7 @@ def told_by(page: str, least: int, folder: Path) -> list[str]:
         with socket.create_server(("127.0.0.1", 0)) as free:
             text = text.replace(f":{port}", f":{free.getsockname()[1]}")
     calls = folder / "calls"
-    asking = ASKING if page == DESK else ""
+    asking = ASKING if page in (DESK, BANKS) else ""
     (folder / "script").write_text(f"set -ex\n{_SLEEP}{asking}{text}")
     environment = {
         **os.environ,
@@ -86,7 +86,7 @@ def told_by(page: str, least: int, folder: Path) -> list[str]:
         "PATH": f"{BIN}:{os.environ['PATH']}",
         "XDG_STATE_HOME": str(folder),
     }
-    serving = imported_meterctl(calls) if page == DESK else nullcontext()
+    serving = imported_meterctl(calls) if page in (DESK, BANKS) else nullcontext()
     with serving, (folder / "told").open("a") as told:
         bash = subprocess.Popen(
             ["bash", "script"],
@@ -117,6 +117,7 @@ def told_by(page: str, least: int, folder: Path) -> list[str]:
         ("docs/tariffs.md", 1),
         ("docs/field-work.md", 9),
         (DESK, 10),
+        (BANKS, 5),
     ],
 )
 def test_every_command_of_a_page_works_in_the_order_of_the_page(

@@ -43,6 +43,8 @@ FILES: dict[str, tuple[str, ...]] = {
     "sale": ("sale",),
     "pay": ("pay", "refund"),
     "receipt": ("receipt",),
+    "bank": ("bank",),
+    "mandate": ("mandate",),
     "card": ("card",),
     "work": ("work",),
     "serve": ("serve",),

@@ -13,10 +13,12 @@ from protocols.quantities import LEDGER_DECIMALS, format_money
 
 AMOUNTS = frozenset(
     {
-        "advance", "amount", "banked", "cash", "claim", "claimed", "counted", "difference", "float",
-        "given_back", "limit", "open", "open_again", "owed", "paid_now", "paid_out", "should_have",
-        "still_held", "still_owed", "taken_in", "undelivered", "in_meter", "payable", "receivable",
-        "meter_debt",
+        "advance", "amount", "bank_balance", "bank_booked", "bank_statements", "banked", "banks",
+        "booked_amount", "cash", "claim", "claimed", "counted", "difference", "float",
+        "given_back", "in_meter", "in_suspense", "in_transit", "known_amount", "later", "limit",
+        "meter_debt", "open", "open_again", "ours", "owed", "paid_now", "paid_out", "payable",
+        "receivable", "should_have", "still_held", "still_owed", "suspense_amount", "taken_in",
+        "undelivered",
     }
 )  # fmt: skip
 """Fields that are amounts in 0.01 where they are whole numbers."""

@@ -160,7 +160,7 @@ def _difference(row: BankRow, why: str, known: int) -> dict[str, Any]:
         "line": row.line,
         "reference": row.reference,
         "amount": row.amount,
-        "known": known,
+        "known_amount": known,
         "why": why,
     }
 

@@ -76,7 +76,7 @@ def _figures(session: Session, ledger: Ledger, bank: Bank, on: date, today: date
         "bank_statements": statement,
         "in_transit": ledger.balance(AccountKind.TRANSIT, bank.account),
         "later": sum(item.in_transit for item in found if item.on > on),
-        "suspense": ledger.balance(AccountKind.SUSPENSE, bank.account),
+        "in_suspense": ledger.balance(AccountKind.SUSPENSE, bank.account),
     }
 
 

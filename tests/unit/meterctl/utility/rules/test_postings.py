@@ -341,6 +341,30 @@ ROWS: dict[str, tuple[Callable[[], Transfers], list[str]]] = {
         lambda: postings.debt_set_back(A, 8_00, 8_00, (Part(11, 8_00),), 0),
         [],
     ),
+    "bank line without owner": (
+        lambda: postings.bank_line_unowned(BANK, 5_00),
+        ["transit[2]/suspense[2] 500"],
+    ),
+    "bank line matched": (
+        lambda: postings.bank_line_matched(BANK, A, 5_00),
+        ["suspense[2]/advance[7] 500"],
+    ),
+    "bank line sent back": (
+        lambda: postings.bank_line_sent_back(BANK, 5_00),
+        ["suspense[2]/transit[2] 500"],
+    ),
+    "statement: in": (
+        lambda: postings.bank_statement(BANK, 5_00, is_fee=False),
+        ["bank[2]/transit[2] 500"],
+    ),
+    "statement: out": (
+        lambda: postings.bank_statement(BANK, -5_00, is_fee=False),
+        ["transit[2]/bank[2] 500"],
+    ),
+    "statement: fee": (
+        lambda: postings.bank_statement(BANK, -50, is_fee=True),
+        ["transit[2]/bank[2] 50", "fees/transit[2] 50"],
+    ),
     "taking over, as 20.00 stands in a new meter": (
         lambda: postings.taken_over(
             A, MeterBalances(20_00 * UNIT, 0, Books(0, 0, 0), 0), None, (), 0

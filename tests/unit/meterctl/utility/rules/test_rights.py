@@ -45,6 +45,14 @@ pay                     va
 pay_refund              a
 pay_move                a
 pay_bounce              a
+bank_edit               x
+bank_in                 a
+bank_out                a
+bank_match              a
+bank_send_back          a
+bank_reconcile          a
+bank_read               aehbmux
+mandate_edit            ae
 shift_open              va
 shift_count             va
 shift_close             va

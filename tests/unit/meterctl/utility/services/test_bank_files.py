@@ -102,7 +102,7 @@ def test_known_lines_are_skipped_and_one_with_another_amount_is_named_and_not_bo
     told = load(counter, COLLECTED, "R1,A1,35.00", "R2,x,6.00", "R3,A1,1.00")
     assert (told["known"], told["booked"], told["task"]) == (1, 1, "T1")
     (difference,) = told["differences"]
-    assert (difference["reference"], difference["amount"], difference["known"]) == (
+    assert (difference["reference"], difference["amount"], difference["known_amount"]) == (
         "R2", 6_00, 5_00,
     )  # fmt: skip
     assert balances(counter.database) == {"advance/1": 36_00, "suspense": 5_00, "transit": 41_00}

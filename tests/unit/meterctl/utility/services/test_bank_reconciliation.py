@@ -67,7 +67,7 @@ def test_a_date_is_compared_by_reference_and_what_one_side_has_alone_is_a_task(
         145_00, 145_00, 145_00,
     )  # fmt: skip
     assert told["in_transit"] == 5_00 - 3_00 + 7_00 - 7_50
-    assert told["suspense"] == 7_00
+    assert told["in_suspense"] == 7_00
     assert _reconciled(counter)["tasks"] == []
 
 

@@ -33,7 +33,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "bill": {"id": 9, "number": "b", "agreement_id": 1, "kind": "claim", "state": "issued",
              "month": "", "amount": 5, "issued_at": 1, "due_on": "2026-11-30", "note": ""},
     "bank_file": {"id": 9, "bank": "b", "kind": "statement", "name": "f", "sha256": "0", "lines": 0,
-                  "amount": 0, "for_on": "2026-11-30", "at_ms": 1},
+                  "amount": 0, "for_on": "2026-11-30", "result": "{}", "at_ms": 1},
     "document": {"id": 9, "subject_kind": "agreement", "subject_id": 1, "kind": "k", "name": "f",
                  "media_type": "text/plain", "size": 1, "sha256": "0", "at_ms": 1},
     "document_content": {"sha256": "0", "content": b"0"},
