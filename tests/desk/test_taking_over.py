@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from meterctl.cli.program import run as run_meterctl
 from meterctl.utility.rules.rights import Role
 from meterctl.utility.services import staff
 from meterctl.utility.services.archive import ports
@@ -109,7 +111,28 @@ def test_an_agreement_is_signed_provisioned_and_compared(
         "--terms", str(Path(old_books).with_name("terms.toml")),
     )  # fmt: skip
     assert (drafted.code, drafted.objects[0]["version"]["n"]) == (0, 2)
-    assert run("clerk", "agreement", "sign", agreement, "--name", "Li Lei").code == 0
+    unprinted = run("clerk", "agreement", "sign", agreement, "--name", "Li Lei")
+    assert (unprinted.code, "was not printed" in unprinted.err) == (3, True)
+    folder = Path(old_books).parent
+    page, scan, copy = (folder / name for name in ("page.html", "scan.pdf", "copy.pdf"))
+    assert run("clerk", "agreement", "print", agreement, "--html", "-").code == 2
+    printed = run("clerk", "agreement", "print", agreement, "--html", str(page))
+    sha256 = hashlib.sha256(page.read_bytes()).hexdigest()
+    assert (printed.code, printed.objects[0]["sha256"]) == (0, sha256)
+    assert "1.0000" in page.read_text()
+    scan.write_bytes(b"%PDF-1.7 signed by Li Lei")
+    words = ("agreement", "sign", agreement, "--name", "Li Lei", "--copy", str(scan))
+    (signed,) = run("clerk", *words).objects
+    assert signed["version"]["print_sha256"] == sha256
+    listed = run("clerk", "document", "list", "--for", agreement).objects
+    assert [row["kind"] for row in listed] == ["signed_agreement", "printed_agreement"]
+    assert run("clerk", "document", "get", signed["document"], str(copy)).code == 0
+    assert copy.read_bytes() == scan.read_bytes()
+    assert run("clerk", "document", "get", signed["document"], str(page)).code == 2
+    (added,) = run(
+        "clerk", "document", "add", str(page), "--for", agreement, "--kind", "other"
+    ).objects
+    assert (added["document"], added["media_type"]) == ("D3", "text/html")
     assert run("clerk", "agreement", "compare", agreement).code == 0
     done = run("clerk", "agreement", "provision", agreement)
     assert (done.code, done.objects[0]["version_state"]) == (0, "active")
@@ -117,3 +140,23 @@ def test_an_agreement_is_signed_provisioned_and_compared(
     assert str(meter.value("price_1")) == "1.0000"
     compared = run("clerk", "agreement", "compare", agreement)
     assert (compared.code, compared.objects[0]["differences"]) == (0, 0)
+    assert run("clerk", "agreement", "compare", agreement, "--all").code == 2
+    _change_by_hand(meter, folder)
+    differs = run("clerk", "agreement", "compare", agreement)
+    assert (differs.code, differs.objects[0]["differences"]) == (3, 1)
+    (finding,) = run("clerk", "finding", "list", "--rule", "terms_differ").objects
+    assert finding["differences"] == [{"term": "max_credit", "agreed": "500.00", "meter": "off"}]
+    written = run("clerk", "agreement", "write-terms", agreement)
+    assert (written.code, written.objects[0]["order_state"]) == (0, "done")
+    assert str(meter.value("max_credit")) == "500.00"
+    assert run("clerk", "finding", "list").objects == []
+    (ended,) = run("clerk", "finding", "list", "--all").objects
+    assert ended["state"] == "ended"
+    assert run("clerk", "agreement", "compare", "--all").objects[0]["ordered"] == 1
+
+
+def _change_by_hand(meter: Any, folder: Path) -> None:
+    """Change a limit of a meter with another program and its own journal."""
+    journal = ("--journal", str(folder / "other.sqlite"))
+    words = ("--port", str(meter.port), *journal, "--yes", "limits", "set", "max_credit=off")
+    assert run_meterctl(list(words)) == 0

@@ -119,7 +119,7 @@ def print_(
     language: Annotated[
         str,
         Option(
-            "--lang",
+            "--language",
             metavar="|".join(_LANGUAGES),
             help="Its language.",
             autocompletion=offered(*_LANGUAGES),

@@ -34,7 +34,7 @@ class DocumentKind(StrEnum):
     MANDATE = "mandate"
     """The customer's word that bills may be debited (代扣)."""
     IDENTITY = "identity"
-    JUDGMENT = "judgment"
+    RULING = "ruling"
     PHOTO = "photo"
     OTHER = "other"
 

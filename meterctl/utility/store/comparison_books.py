@@ -32,6 +32,7 @@ COMPARE = "compare"
 """Parameter of an order whose read settings are compared with the terms in force."""
 READ_SETTINGS: Mapping[str, Any] = {"terms": True, COMPARE: True}
 """Parameters of an order that reads what its meter is set to, to compare it."""
+_OF_NIGHT = "comparison/"
 TRIED_MS = 4 * HOUR
 """How long a meter is asked that does not answer, ms: the next night asks again."""
 _NEW_ORDER = {
@@ -141,8 +142,13 @@ def _note(
     )  # fmt: skip
 
 
+def is_of_night(key: str) -> bool:
+    """Return whether an order's key is that of a comparison which a night ordered."""
+    return key.startswith(_OF_NIGHT)
+
+
 def _prefix(on: date) -> str:
-    return f"comparison/{on.isoformat()}/"
+    return f"{_OF_NIGHT}{on.isoformat()}/"
 
 
 def _is_ordered(on: date) -> ColumnElement[bool]:

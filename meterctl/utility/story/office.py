@@ -24,6 +24,7 @@ from meterctl.utility.meters.worker import Worker
 from meterctl.utility.services import approvals
 from meterctl.utility.store import takeover_books
 from meterctl.utility.store.authentication import authenticate
+from meterctl.utility.store.comparison_books import is_of_night
 from meterctl.utility.store.engine import Database
 from meterctl.utility.store.unit_of_work import Actor, Answer, Asked, UnitOfWork, perform
 from meterctl.utility.story.screen import Teller, screen
@@ -181,7 +182,7 @@ class Office:
 
             def observe(step: Step, begun: Begun, state: str) -> None:
                 nonlocal done
-                if step is Step.POSTED:
+                if step is Step.POSTED and not is_of_night(begun.key):
                     done += 1
                     advance(done)
                     if done >= orders:

@@ -69,7 +69,7 @@ def _clauses(facts: Facts) -> Iterator[Part]:
     yield Part(
         "Metering",
         f"{meter} counts the energy. Who doubts it may have it tested; until then its figures "
-        f"count, and a proved error is settled back. Nobody but the supplier opens a seal.",
+        f"count, and a proved error is settled back. The supplier alone opens seals.",
     )
     yield Part("Settlement", _settlement(facts))
     yield Part(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 from meterctl.utility.model.agreement import AgreementMode
 from meterctl.utility.model.party import CustomerClass
 from meterctl.utility.rules.transitions import VersionState
-from meterctl.utility.services import agreement_lists, agreements
+from meterctl.utility.services import agreement_lists, agreements, findings
 from meterctl.utility.services.archive import customers, meters, points
+from meterctl.utility.services.printed_agreement.printing import print_agreement
+from meterctl.utility.store.findings import FindingRule
 from meterctl.utility.story.office import Office
 from meterctl.utility.story.plan import Home, Plan
 from meterctl.utility.story.scenes.founding import CLERK
@@ -32,13 +35,15 @@ def sign(office: Office, plan: Plan, taken_over: list[str]) -> dict[int, str]:
     with teller.long("signing", len(homes)) as advance:
         for done, home in enumerate(homes, 1):
             number = numbers[home.unit]
+            office.do(CLERK, print_agreement, agreement=number)
             office.do(CLERK, agreements.sign, agreement=number, name=home.customer)
             told = office.do(CLERK, agreements.provision, agreement=number)
             orders += len(told["orders"])
             advance(done)
     teller.say(
         f"{len(new)} customers are new: their meters are unopened and give no supply until the "
-        f"first sale opens them. {orders} orders carry limits and tariff to the meters."
+        f"first sale opens them. Each agreement was printed with its user notice before it was "
+        f"signed. {orders} orders carry limits and tariff to the meters."
     )
     said = office.work("setting limits and tariffs", orders)
     with office.database.reading() as session:
@@ -54,7 +59,7 @@ def sign(office: Office, plan: Plan, taken_over: list[str]) -> dict[int, str]:
 
 
 def find_drifted(office: Office, plan: Plan, numbers: dict[int, str]) -> None:
-    """Let another program change a meter, and compare it with its agreement."""
+    """Let another program change a meter, find it, and write the agreement's terms again."""
     teller = office.teller
     home = next(plan.homes())
     changed = ("low_credit_threshold_1=25.00", "max_credit=off")
@@ -67,14 +72,23 @@ def find_drifted(office: Office, plan: Plan, numbers: dict[int, str]) -> None:
         check=True,
     )
     teller.say(f"A technician changes meter {home.serial} by hand. The clerk compares it:")
-    asked = office.do(CLERK, agreements.compare, agreement=numbers[home.unit])
+    number = numbers[home.unit]
+    office.do(CLERK, agreements.compare, agreement=number)
     office.work("reading terms", 1)
-    with office.database.reading() as session:
-        told = agreement_lists.compared(session, office.person(CLERK), int(asked["order"][1:]))
-    differ = [row for row in told["terms"] if row["differs"]]
+    differ = [row for finding in _drifted(office) for row in finding["differences"]]
     columns = ("term", "agreed", "meter")
     teller.table(columns, [[row[name] for name in columns] for row in differ])
     teller.proved("both terms that were changed in a meter are found", len(differ) == len(changed))
+    office.typed(CLERK, "agreement", "write-terms", number)
+    left = _drifted(office)
+    teller.proved("the agreement's terms are in the meter again, the finding is ended", not left)
+
+
+def _drifted(office: Office) -> list[dict[str, Any]]:
+    """Return the open findings of meters that are set otherwise than agreed."""
+    with office.database.reading() as session:
+        clerk = office.person(CLERK)
+        return findings.list_(session, clerk, rule=FindingRule.TERMS_DIFFER)
 
 
 def _draft(office: Office, home: Home) -> str:
