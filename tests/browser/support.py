@@ -53,6 +53,7 @@ BROWSERS_OWN = frozenset(
 """Hosts that Chromium asks for by itself, whatever page it shows; the proxy refuses them too."""
 PREFERENCES = {"search.suggest_enabled": False, "net.network_prediction_options": 2}
 """What Chromium does not ask the maker of its search engine for."""
+SOON_S = 10
 A4_INCHES = (8.27, 11.69)
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 """Tags of the rules of axe-core that a page is held to."""
@@ -135,10 +136,18 @@ class Browser:
         return list(self.driver.find_elements("css selector", selector))
 
     def one(self, selector: str) -> Any:
-        """Return the first element of a CSS selector that is shown."""
-        shown = [each for each in self.all(selector) if each.is_displayed()]
-        assert shown, f"{self.url} shows no {selector}:\n{self.text}"
-        return shown[0]
+        """Return the first element of a CSS selector that is shown; wait until one is."""
+        from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        def shown(_: Any) -> Any:
+            return next((each for each in self.all(selector) if each.is_displayed()), None)
+
+        waiting = WebDriverWait(self.driver, SOON_S, 0.05, [StaleElementReferenceException])
+        try:
+            return waiting.until(shown)
+        except TimeoutException:
+            raise AssertionError(f"{self.url} shows no {selector}:\n{self.text}") from None
 
     def wait_for(self, text: str, seconds: int = 20) -> None:
         """Wait until the page shows a text."""

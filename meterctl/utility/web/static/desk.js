@@ -37,3 +37,8 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => print());
 }
+
+// A page that the button Back brings back as it was is asked for again: a sale may be made by now.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
