@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from meterctl.utility.web.pages import (
     bank,
     counter,
+    customer,
     files,
     ledger,
     payments,
@@ -22,7 +23,7 @@ from meterctl.utility.web.pages import (
 
 PAGES = (
     sign_in, counter, sales, payments, receipts, shift, today, sheet, tasks, ledger, settings,
-    bank, files,
+    bank, customer, files,
 )  # fmt: skip
 
 
