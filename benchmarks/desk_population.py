@@ -574,7 +574,7 @@ class _Writer:
         )
         self._fill(
             "bank_file",
-            "id bank kind name sha256 lines amount for_on at_ms",
+            "id bank kind name sha256 lines amount for_on result at_ms",
             [
                 (
                     1,
@@ -585,6 +585,7 @@ class _Writer:
                     LINES,
                     LINES * AMOUNT,
                     TODAY.isoformat(),
+                    "{}",
                     NOON,
                 )
             ],

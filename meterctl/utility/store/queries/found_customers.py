@@ -27,7 +27,7 @@ LAST_DIGITS = 4
 """A telephone number is found by at least so many of its last digits."""
 _PAGE = 500
 """What is found of a table before it is looked up who may see it."""
-_IN_JSON = 2
+_IN_JSON = 3
 """Last digits by which lists of telephone numbers are chosen; spaces may stand before them."""
 
 _NO_DIGITS = re.compile(r'[^0-9"]')

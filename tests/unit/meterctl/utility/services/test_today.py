@@ -266,7 +266,7 @@ def _a_line(work: UnitOfWork, reference: str, days: int, state: BankLineState) -
     file = work.add(
         BankFile(
             bank="icbc", kind=BankFileKind.COLLECTED, name=reference, sha256=reference, lines=1,
-            amount=12_00, for_on=TODAY, at=work.now, staff_id=None,
+            amount=12_00, for_on=TODAY, at=work.now, staff_id=None, result={},
         )
     )  # fmt: skip
     work.add(
