@@ -39,6 +39,7 @@ FLAGS = (
     "--component-updater=url-source=http://127.0.0.1:9",
     "--force-device-scale-factor=1",
     "--font-render-hinting=none",
+    "--hide-scrollbars",
 )
 """Without these the browser itself asks for hosts of its makers at every start."""
 BROWSERS_OWN = frozenset(
