@@ -63,7 +63,7 @@ def page(
     answer = HTMLResponse(_TEMPLATES.get_template(template).render(context), http_status)
     if request.query_params.get("lang") in LANGUAGES:
         answer.set_cookie(
-            LANGUAGE_COOKIE, language.tag, max_age=YEAR, httponly=True, samesite="strict"
+            LANGUAGE_COOKIE, language.code, max_age=YEAR, httponly=True, samesite="strict"
         )
     return answer
 

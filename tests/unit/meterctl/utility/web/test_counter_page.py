@@ -48,6 +48,18 @@ def test_the_amount_is_explained_before_the_yes_in_both_languages(pages: Pages) 
     assert _count(pages.counter, Sale) == 0
 
 
+def test_a_chosen_language_stays(pages: Pages) -> None:
+    window = pages.signed_in("v1")
+    assert "查找客户" in window.get("/counter?lang=zh").text
+    assert "查找客户" in window.get("/counter").text
+    assert "Find a customer" in window.get("/counter?lang=en").text
+    assert "Find a customer" in window.get("/counter").text
+    german, chinese = (
+        pages.window().get("/sign-in", **{"Accept-Language": tag}) for tag in ("de", "zh-TW")
+    )
+    assert ("Sign in" in german.text, "登录" in chinese.text) == (True, True)
+
+
 def test_a_double_click_a_reload_and_the_back_button_show_the_one_receipt(pages: Pages) -> None:
     window = pages.signed_in("v1")
     before = _before_the_yes(window, "50.00")
