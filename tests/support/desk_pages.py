@@ -132,7 +132,7 @@ class Pages:
     app: Any
 
     def window(self) -> Window:
-        """Open a window in which nobody is signed in."""
+        """Open a window without a person who is signed in."""
         return Window(TestClient(self.app, base_url=f"http://{HOST}"))
 
     def signed_in(self, number: str) -> Window:

@@ -86,7 +86,7 @@ def set_token(work: UnitOfWork, *, number: str, token_hash: str) -> dict[str, An
 
 
 def set_password(work: UnitOfWork, *, password_hash: str, keep_token: bool) -> dict[str, Any]:
-    """Set the password of the person who acts; whoever is signed in as that person is signed out.
+    """Set the password of the person who acts; all who are signed in as that person are signed out.
 
     Args:
         password_hash: of `passwords.hash_password`.

@@ -116,7 +116,7 @@ async def fields_of(request: Request) -> Form:
 
 
 Fields = Annotated[Form, Depends(fields_of)]
-"""The fields of a form of whoever it is."""
+"""The fields of a form, of a person who need not be signed in."""
 
 
 def _own_fields(visitor: Asking, form: Fields) -> Form:

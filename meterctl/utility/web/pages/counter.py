@@ -1,7 +1,7 @@
 """Counter 售电: one field finds a customer, then an amount, then what the meter makes of it.
 
-The page before the yes has the key of the sale in its address: whoever comes back to it after the
-sale (a reload, the back button) gets the receipt of that sale, and a second click is the first one.
+The page before the yes has the key of the sale in its address: who comes back to it after the sale
+(a reload, the back button) gets the receipt of that sale, and a second click is the first one.
 """
 
 from __future__ import annotations

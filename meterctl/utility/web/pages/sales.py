@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from meterctl.utility.model.money import PaymentChannel
+from meterctl.utility.model.money import Carrier, PaymentChannel
 from meterctl.utility.rules.rights import Action
 from meterctl.utility.rules.transitions import SALE, SaleEvent, SaleState
 from meterctl.utility.rules.typed_text import word
@@ -54,6 +54,23 @@ def _settle(work: UnitOfWork, **asked: Any) -> dict[str, Any]:
     return settling.settle(work, sale=asked["sale"], as_=said, reason=asked["reason"])
 
 
+def _sell_again(work: UnitOfWork, **asked: Any) -> dict[str, Any]:
+    return sales.sell_again(
+        work,
+        sale=asked["sale"],
+        agreement=asked["to"],
+        amount=asked["amount"],
+        carrier=asked["carrier"],
+        reader=asked["reader"],
+    )
+
+
+def _again(sale: str, form: Form) -> dict[str, Any]:
+    amount = form.amount() if form.text("amount") else None
+    to = form.optional("to")
+    return {"sale": sale, "to": to, "amount": amount, "carrier": Carrier.WIRE, "reader": None}
+
+
 def _payout(work: UnitOfWork, sale: str, channel: PaymentChannel, shift: None) -> dict[str, Any]:
     return payouts.payout(work, sale=sale, channel=channel, shift=shift)
 
@@ -66,6 +83,10 @@ ACTS = (
     Act(
         "payout", "payout_sale", "sale payout", Action.PAYOUT, SaleEvent.PAYOUT,
         lambda sale, _: {"sale": sale, "channel": PaymentChannel.CASH, "shift": None}, _payout,
+    ),
+    Act(
+        "sell-again", "sell_again", "sale sell-again", Action.SALE_SELL_AGAIN,
+        SaleEvent.SELL_AGAIN, _again, _sell_again,
     ),
     Act(
         "move", "move_sale", "sale move", Action.SALE_MOVE, None,
@@ -115,6 +136,8 @@ def act(visitor: Asking, form: Posted, sale: str, name: str) -> Response:
     answer = visitor.ask(
         act.route, body, lambda work: act.do(work, **body), form.key, money=True
     ).values
+    if "order" in answer and name == "sell-again":
+        visitor.office.delivery.begin(int(answer["order"].removeprefix("O")))
     task = answer.get("task")
     return RedirectResponse(f"/tasks/{task}" if task else f"/sales/{answer['sale']}", 303)
 

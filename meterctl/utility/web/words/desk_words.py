@@ -75,6 +75,10 @@ WORDS: Mapping[str, Pairs] = {
         "unknown_credit": ("credit without a sale", "不明充值"),
         "till_difference": ("till over or short", "长短款"),
         "claim": ("claim", "追收"),
+        "bank_difference": ("bank file differs", "银行文件不符"),
+        "suspense": ("money without an owner", "待查款"),
+        "one_sided": ("on one side only", "单边账"),
+        "debit_given_up": ("debit given up", "代扣失败"),
     },
     "task_state": {
         "open": ("open", "待办"),
@@ -90,6 +94,7 @@ WORDS: Mapping[str, Pairs] = {
         "credit_explain": ("book credit without a sale", "入账不明充值"),
         "epoch_end": ("end a meter's storage", "表计存储终结"),
         "takeover_propose": ("take customers over", "接收用户"),
+        "bank_send_back": ("send money back", "退回待查款"),
         "grant_propose": ("give a person a role", "授予岗位"),
         "legal_setting_propose": ("change a legal setting", "修改法定参数"),
     },

@@ -28,7 +28,7 @@ def test_a_page_leads_to_the_sign_in_and_back(pages: Pages) -> None:
     assert page.path == "/ledger?on=2026-09-21"
 
 
-def test_a_wrong_token_signs_nobody_in(pages: Pages) -> None:
+def test_a_wrong_token_is_told_and_signs_in_no_person(pages: Pages) -> None:
     window = pages.window()
     page = window.send(window.get("/sign-in").form("/sign-in"), token="v2")
     assert (page.status, "the token is not known" in page.text) == (403, True)
