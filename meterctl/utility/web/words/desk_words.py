@@ -75,6 +75,10 @@ WORDS: Mapping[str, Pairs] = {
         "unknown_credit": ("credit without a sale", "不明充值"),
         "till_difference": ("till over or short", "长短款"),
         "claim": ("claim", "追收"),
+        "suspense": ("money without an owner", "待查款项"),
+        "one_sided": ("money on one side alone", "单边账"),
+        "bank_difference": ("bank's file differs", "银行文件不符"),
+        "debit_given_up": ("debit given up", "代扣终止"),
     },
     "task_state": {
         "open": ("open", "待办"),
@@ -87,6 +91,7 @@ WORDS: Mapping[str, Pairs] = {
         "sale_settle": ("settle a sale by hand", "人工认定售电"),
         "payout": ("pay money out", "退款"),
         "pay_refund": ("give money back", "退预收"),
+        "bank_send_back": ("send money back to a bank", "退回待查款"),
         "credit_explain": ("book credit without a sale", "入账不明充值"),
         "epoch_end": ("end a meter's storage", "表计存储终结"),
         "takeover_propose": ("take customers over", "接收用户"),
