@@ -16,6 +16,7 @@ from meterctl.utility.rules.calendar import DateEnd
 from meterctl.utility.rules.money import UNITS_IN_AMOUNT
 from meterctl.utility.rules.postings import AccountKind
 from meterctl.utility.rules.transitions import LIVE, SaleState, ShiftState
+from meterctl.utility.services.sheets.banks import bank_figures
 from meterctl.utility.services.sheets.figures import (
     AccountTotal,
     ChannelFigures,
@@ -98,6 +99,7 @@ def day_figures(
             for total in channel_totals(session, on, None if part is None else part.payments)
         ),
         tills=tuple(_tills(session, end, part)),
+        banks=() if node else tuple(bank_figures(session, on)),
         meters=meter_figures(meters, as_of),
         undelivered=tuple(_by_state(sales)),
         open_sales=tuple(_open_sales(sales, as_of)),

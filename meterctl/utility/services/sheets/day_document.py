@@ -16,6 +16,7 @@ from meterctl.utility.services.sheets.document import (
     money,
 )
 from meterctl.utility.services.sheets.figures import (
+    BankFigures,
     ChannelFigures,
     DaySheet,
     MeterFigures,
@@ -46,6 +47,7 @@ def day_document(sheet: DaySheet, seal: SealFigures | None, zone: ZoneInfo) -> D
             _accounts(sheet),
             channels_section(sheet.channels),
             _tills(sheet),
+            _banks(sheet.banks),
             _meters(sheet.meters),
             sales_section(sheet.undelivered, Word("Sales on their way to meters", "在途售电")),
             _open_sales(sheet.open_sales),
@@ -151,6 +153,43 @@ def _tills(sheet: DaySheet) -> Section:
         ],
         notes,
     )  # fmt: skip
+
+
+def _banks(banks: tuple[BankFigures, ...]) -> Section:
+    """Return each bank beside its statement; what one side alone has names its task below."""
+    notes = [
+        Word(
+            f"{each.bank} {item.reference}: books {_amount(item.ours)}, bank "
+            f"{_amount(item.banks)}, task {item.task or 'none'}",
+            "单边账",
+        )
+        for each in banks
+        for item in each.one_sided
+    ]
+    return Section(
+        Word("Banks: books and statement", "银行对账"),
+        (
+            Word("bank", "银行"), Word("on both sides", "双方一致"), Word("books only", "我方单边"),
+            Word("bank only", "银行单边"), Word("differ", "不符"),
+            Word("statement", "对账单余额"),
+        ),
+        [
+            (
+                each.title or each.bank,
+                f"{each.both}: {money(each.both_amount)}",
+                f"{each.ours_only}: {money(each.ours_only_amount)}",
+                f"{each.banks_only}: {money(each.banks_only_amount)}",
+                str(each.differing),
+                money(each.statement),
+            )
+            for each in banks
+        ],
+        notes,
+    )  # fmt: skip
+
+
+def _amount(amount: int | None) -> str:
+    return "-" if amount is None else money(amount)
 
 
 def _meters(meters: MeterFigures) -> Section:

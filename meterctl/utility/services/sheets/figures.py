@@ -140,6 +140,35 @@ class NotLookedAt(Figures):
     reason: str
 
 
+class OneSidedFigures(Figures):
+    """Money that the books or a bank's statement alone has, or both with other amounts."""
+
+    reference: str
+    on: date
+    ours: Money | None
+    banks: Money | None
+    task: str | None
+
+
+class BankFigures(Figures):
+    """A bank at the end of a date: the books' transit beside its statement, by reference.
+
+    `statement` is what its statements add up to. `one_sided` names the oldest; all are counted.
+    """
+
+    bank: str
+    title: str
+    both: int
+    both_amount: Money
+    ours_only: int
+    ours_only_amount: Money
+    banks_only: int
+    banks_only_amount: Money
+    differing: int
+    statement: Money
+    one_sided: tuple[OneSidedFigures, ...]
+
+
 class DaySheet(Figures):
     """The sheet of a date: of its end, or, while it has not ended, of the moment it is made.
 
@@ -158,6 +187,7 @@ class DaySheet(Figures):
     accounts: tuple[AccountTotal, ...]
     channels: tuple[ChannelFigures, ...]
     tills: tuple[TillFigures, ...]
+    banks: tuple[BankFigures, ...] = ()
     meters: MeterFigures
     undelivered: tuple[SaleTotal, ...]
     open_sales: tuple[OpenSale, ...]

@@ -93,20 +93,23 @@ class _Items:
         return item
 
 
-def items(session: Session, bank: Bank, on: date | None = None) -> list[Item]:
+def items(
+    session: Session, bank: Bank, on: date | None = None, until: date | None = None
+) -> list[Item]:
     """Return what stands on one side of a bank's money, and of one date on both; by date.
 
     Args:
         on: the date of which items on both sides are returned too; None: none.
+        until: as both sides were at the end of this date; None: as they are now.
     """
     found = _Items()
-    for line in _lines_of_customers(session, bank.code, on):
+    for line in _lines_of_customers(session, bank.code, on, until):
         what, row = f"{line.kind.value} {line_number(line.id)}", (BankLine.__tablename__, line.id)
         found.ours(line.reference, line.paid_on, line.amount, what, row)
-    for entry, net in _other_entries(session, bank.account):
+    for entry, net in _other_entries(session, bank.account, until):
         reference, what, subject = _named(session, entry)
         found.ours(reference, entry.booked_on, net, what, subject)
-    for line in _statement_lines(session, bank.code, on):
+    for line in _statement_lines(session, bank.code, on, until):
         found.banks(line)
     return sorted(
         (item for item in found.found.values() if item.on == on or not item.is_on_both_sides),
@@ -124,13 +127,16 @@ def statement_balance(session: Session, bank: str, until: date | None = None) ->
     return int(session.scalars(total).one())
 
 
-def _lines_of_customers(session: Session, bank: str, on: date | None) -> Iterator[BankLine]:
+def _lines_of_customers(
+    session: Session, bank: str, on: date | None, until: date | None
+) -> Iterator[BankLine]:
     """Yield lines of customers' money that the statement has not, or otherwise, or of the date."""
     statement = aliased(BankLine)
     is_same = and_(
         statement.bank == BankLine.bank,
         statement.kind == BankFileKind.STATEMENT,
         statement.reference == BankLine.reference,
+        statement.paid_on <= (until or date.max),
     )
     wanted: list[ColumnElement[bool]] = [
         statement.id.is_(None), statement.amount != BankLine.amount,
@@ -144,6 +150,7 @@ def _lines_of_customers(session: Session, bank: str, on: date | None) -> Iterato
             BankLine.bank == bank,
             BankLine.kind.in_((BankFileKind.COLLECTED, BankFileKind.RETURNS)),
             BankLine.state.in_(_MONEY_CAME),
+            BankLine.paid_on <= (until or date.max),
             or_(*wanted),
         )
         .order_by(BankLine.id)
@@ -151,7 +158,9 @@ def _lines_of_customers(session: Session, bank: str, on: date | None) -> Iterato
     yield from session.scalars(rows)
 
 
-def _statement_lines(session: Session, bank: str, on: date | None) -> Iterator[BankLine]:
+def _statement_lines(
+    session: Session, bank: str, on: date | None, until: date | None
+) -> Iterator[BankLine]:
     """Yield lines of statements that no line of customers' money has, or otherwise, or of the date.
 
     Fees are left out: nothing in the books waits for them.
@@ -162,6 +171,7 @@ def _statement_lines(session: Session, bank: str, on: date | None) -> Iterator[B
         ours.kind.in_((BankFileKind.COLLECTED, BankFileKind.RETURNS)),
         ours.state.in_(_MONEY_CAME),
         ours.reference == BankLine.reference,
+        ours.paid_on <= (until or date.max),
     )
     wanted: list[ColumnElement[bool]] = [ours.id.is_(None), ours.amount != BankLine.amount]
     if on is not None:
@@ -173,6 +183,7 @@ def _statement_lines(session: Session, bank: str, on: date | None) -> Iterator[B
             BankLine.bank == bank,
             BankLine.kind == BankFileKind.STATEMENT,
             BankLine.cause != FEE,
+            BankLine.paid_on <= (until or date.max),
             or_(*wanted),
         )
         .order_by(BankLine.id)
@@ -184,14 +195,19 @@ def _statement_lines(session: Session, bank: str, on: date | None) -> Iterator[B
             yield line
 
 
-def _other_entries(session: Session, account: int) -> Iterator[tuple[Entry, int]]:
+def _other_entries(
+    session: Session, account: int, until: date | None
+) -> Iterator[tuple[Entry, int]]:
     """Yield the entries that move transit for another reason than a bank's line, and how much."""
     moved = legs(Transfer.entry_id, kinds=(AccountKind.TRANSIT,), owner=account)
     net = func.sum(moved.c.debit - moved.c.credit)
     sums = (
         select(moved.c.entry_id, net.label("net"))
         .join(Entry, Entry.id == moved.c.entry_id)
-        .where(Entry.kind.not_in((STATEMENT, *_BY_LINES)))
+        .where(
+            Entry.kind.not_in((STATEMENT, *_BY_LINES)),
+            Entry.booked_on <= (until or date.max),
+        )
         .group_by(moved.c.entry_id)
         .subquery("sums")
     )
