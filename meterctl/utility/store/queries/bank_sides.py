@@ -41,7 +41,7 @@ class Item:
     """What one reference means: amounts in 0.01, in above 0, out below.
 
     Attributes:
-        on: the first date of it on either side.
+        on: the first date of it on either side; `last_on` the last one.
         ours: what the books have; None: nothing.
         banks: what the statement has; None: nothing.
         subject: the row that it is about; None: no row alone.
@@ -50,6 +50,7 @@ class Item:
 
     reference: str
     on: date
+    last_on: date
     ours: int | None = None
     banks: int | None = None
     subject: Subject | None = None
@@ -88,8 +89,8 @@ class _Items:
             item.what, item.subject = line.party, (BankLine.__tablename__, line.id)
 
     def _item(self, reference: str, on: date) -> Item:
-        item = self.found.setdefault(reference.casefold(), Item(reference, on))
-        item.on = min(item.on, on)
+        item = self.found.setdefault(reference.casefold(), Item(reference, on, on))
+        item.on, item.last_on = min(item.on, on), max(item.last_on, on)
         return item
 
 
@@ -112,7 +113,11 @@ def items(
     for line in _statement_lines(session, bank.code, on, until):
         found.banks(line)
     return sorted(
-        (item for item in found.found.values() if item.on == on or not item.is_on_both_sides),
+        (
+            item
+            for item in found.found.values()
+            if on in (item.on, item.last_on) or not item.is_on_both_sides
+        ),
         key=lambda item: (item.on, item.reference),
     )
 
