@@ -16,6 +16,7 @@ from meterctl.utility.story.scenes import (
     bank_day,
     founding,
     mishaps,
+    pages,
     selling,
     signing,
     taking_over,
@@ -25,12 +26,19 @@ from meterctl.utility.story.screen import Teller
 from meterctl.utility.story.simulated_meters import running_meters
 
 
-def play(plan: Plan, out: Callable[[str], None] = print, run: Run = run_program) -> bool:
+def play(
+    plan: Plan,
+    out: Callable[[str], None] = print,
+    run: Run = run_program,
+    *,
+    keeps: bool = False,
+) -> bool:
     """Play the story of a plan in a fresh folder; return whether everything was proved.
 
     Args:
         out: takes each line that is told.
         run: runs the commands that people type.
+        keeps: serve the pages at the end until Ctrl-C.
 
     Raises:
         MeterctlError: the story cannot go on.
@@ -44,7 +52,13 @@ def play(plan: Plan, out: Callable[[str], None] = print, run: Run = run_program)
             closing(Office(folder, teller, meters, {ADMIN_NUMBER: token}, run)) as office,
         ):
             _play(office, plan)
-    return teller.end()
+            with pages.served(office) as address:
+                proved = teller.end()
+                if keeps:
+                    pages.keep(office, plan, address)
+                else:
+                    teller.say(f"The pages were at {address}; at a terminal they stay.")
+    return proved
 
 
 def _play(office: Office, plan: Plan) -> None:
