@@ -204,7 +204,7 @@ def test_check_proves_every_invariant_and_names_what_is_broken(counter: Counter)
     found = {each["invariant"]: each for each in ran.objects}
     assert list(found) == [
         "I1", "I2", "I3", "I4", "journal", "I5", "I7", "I11", "requests", "I12", "entries",
-        "sources", "triggers", "balances", "seals",
+        "sources", "documents", "triggers", "balances", "seals",
     ]  # fmt: skip
     assert [name for name, each in found.items() if each["broken"]] == sorted(audited, reverse=True)
     assert found["I12"]["count"] == 7

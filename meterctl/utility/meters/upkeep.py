@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import partial
+from typing import Any
 
 from sqlalchemy import exists, select
 
@@ -11,11 +14,11 @@ from meterctl.utility.model.banking import Bank
 from meterctl.utility.model.money import Sale
 from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.model.work import Task, TaskKind
-from meterctl.utility.rules.calendar import local_date, night_of
+from meterctl.utility.rules.calendar import Night, local_date, night_of
 from meterctl.utility.rules.rights import Role
 from meterctl.utility.rules.transitions import SaleState
 from meterctl.utility.store import bank_tasks
-from meterctl.utility.store.comparison_books import order_night
+from meterctl.utility.store.comparison_books import due_tonight, order_night
 from meterctl.utility.store.engine import Database
 from meterctl.utility.store.tasks import open_task
 from meterctl.utility.store.unit_of_work import WORKER, repeated, unit_of_work
@@ -74,14 +77,16 @@ def order_comparisons(database: Database, ordered: date | None) -> date:
     night = night_of(now, database.zone)
     if night.on == ordered:
         return night.on
-
-    def some() -> int:
-        with unit_of_work(database, WORKER, now) as work:
-            return order_night(work, night, COMPARISONS)
-
-    while repeated(some) == COMPARISONS:
-        pass
+    with database.reading() as session:
+        due = due_tonight(session, night, now)
+    for first in range(0, len(due), COMPARISONS):
+        repeated(partial(_order_some, database, night, due[first : first + COMPARISONS]))
     return night.on
+
+
+def _order_some(database: Database, night: Night, due: Sequence[Any]) -> None:
+    with unit_of_work(database, WORKER, database.now()) as work:
+        order_night(work, night, due)
 
 
 def owe_bank_tasks(database: Database, owed: date | None) -> date:

@@ -8,11 +8,12 @@ next comparison without one ends. A meter that does not answer keeps its finding
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, bindparam, cast, exists, literal, select
+from sqlalchemy.orm import Session
 
 from meterctl.utility.model.agreement import Agreement, AgreementMode, AgreementVersion
 from meterctl.utility.model.metering import Installation, Meter
@@ -71,17 +72,17 @@ def comparable(before: int | None = None) -> Select[int, int, str]:
     return rows if before is None else rows.where(Installation.from_at < before)
 
 
-def order_night(work: UnitOfWork, night: Night, most: int) -> int:
-    """Order the comparisons of a night that are not ordered yet, `most` at once.
+def due_tonight(session: Session, night: Night, now: int) -> Sequence[Any]:
+    """Return the rows of `comparable` of which no comparison is ordered in a night."""
+    wanted = comparable(night.at).where(~_is_ordered(night.on))
+    return session.execute(wanted, {"now": now}).all()
 
-    Of two workers each orders what the other has not; returns how many it looked at.
-    """
-    wanted = comparable(night.at).where(~_is_ordered(night.on)).limit(most)
-    rows = work.session.execute(wanted, {"now": work.now}).all()
+
+def order_night(work: UnitOfWork, night: Night, rows: Sequence[Any]) -> None:
+    """Order comparisons of a night; of two workers one orders each."""
     for row in rows:
         key = f"{_prefix(night.on)}{row.agreement}"
         add_comparison(work, key, row, expires=work.now + TRIED_MS)
-    return len(rows)
 
 
 def add_comparison(work: UnitOfWork, key: str, row: Any, expires: int | None = None) -> None:

@@ -16,6 +16,7 @@ from meterctl.utility.rules.rights import Action
 from meterctl.utility.rules.transitions import AgreementState
 from meterctl.utility.services.archive.ports import CARD_READER
 from meterctl.utility.services.inserting import insert
+from meterctl.utility.store.findings import FindingRule, end_finding
 from meterctl.utility.store.queries.organisation import company, find_node, nodes_below
 from meterctl.utility.store.queries.points import (
     find_meter,
@@ -157,6 +158,7 @@ def remove(work: UnitOfWork, *, serial: str, reason: str) -> dict[str, Any]:
     work.audit(
         Action.METER_EDIT, held, {"to_at": None}, {"to_at": held.to_at, "meter": serial}, reason
     )
+    end_finding(work, FindingRule.TERMS_DIFFER, meter)  # no agreement is about it any more
     return _shown(work.session, meter)
 
 

@@ -22,6 +22,7 @@ from meterctl.utility.rules.rights import Role
 from meterctl.utility.rules.terms import limits_of, terms_of_json
 from meterctl.utility.rules.transitions import AgreementState, CommandState, VersionState
 from meterctl.utility.services import agreements, comparison, findings
+from meterctl.utility.services.archive import meters as archive_meters
 from meterctl.utility.store import comparison_books
 from meterctl.utility.store.findings import FindingRule
 from meterctl.utility.store.unit_of_work import WORKER, Actor, UnitOfWork, unit_of_work
@@ -246,6 +247,15 @@ def test_all_meters_of_a_node_are_compared_on_demand(desk: DeskAtWork) -> None:
         assert findings.list_(session, clerk, rule=FindingRule.SET_BACK) == []
     assert (row["finding"], row["agreement"], row["meter"]) == ("F1", "A1", SERIAL)
     assert row["differences"] == [{"term": "max_credit", "agreed": "300.00", "meter": "off"}]
+
+
+def test_the_finding_of_a_meter_that_is_removed_ends(desk: DeskAtWork) -> None:
+    desk.gateway.meter(SERIAL).settings[MAX_CREDIT] = None
+    a_night(desk)
+    with desk.transaction() as work:
+        work.session.execute(update(Agreement).values(state=AgreementState.CLOSED))
+    do(desk, clerk_of(desk), archive_meters.remove, serial=SERIAL, reason="taken down")
+    assert found(desk) == [("terms_differ", FindingState.ENDED)]
 
 
 def test_nothing_is_concluded_while_another_version_is_on_its_way(desk: DeskAtWork) -> None:
