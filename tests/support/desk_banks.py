@@ -55,20 +55,19 @@ def load(
 
 def open_bills(counter: Counter, amounts: Sequence[int], due_on: date = TODAY, of: int = 1) -> None:
     """Add bills that were taken over, each with the next number, B1 first."""
+    counter.work(lambda work: write_bills(work, amounts, due_on, of))
 
-    def write(work: UnitOfWork) -> None:
-        first = work.session.query(Bill).count() + 1
-        for number, amount in enumerate(amounts, first):
-            bill = work.add(
-                Bill(
-                    number=f"B{number}", agreement_id=of, kind=BillKind.TAKEN_OVER,
-                    state=BillState.ISSUED, month="", amount=amount, issued_at=work.now,
-                    due_on=due_on, note="",
-                )
-            )  # fmt: skip
-            transfer = postings.Transfer(
-                postings.receivable(of), postings.TAKEN_OVER, amount, bill.id
+
+def write_bills(work: UnitOfWork, amounts: Sequence[int], due_on: date, of: int) -> None:
+    """Write bills that were taken over."""
+    first = work.session.query(Bill).count() + 1
+    for number, amount in enumerate(amounts, first):
+        bill = work.add(
+            Bill(
+                number=f"B{number}", agreement_id=of, kind=BillKind.TAKEN_OVER,
+                state=BillState.ISSUED, month="", amount=amount, issued_at=work.now,
+                due_on=due_on, note="",
             )
-            work.ledger.post(f"bill/{number}", "taken_over", (transfer,), About(of))
-
-    counter.work(write)
+        )  # fmt: skip
+        transfer = postings.Transfer(postings.receivable(of), postings.TAKEN_OVER, amount, bill.id)
+        work.ledger.post(f"bill/{number}", "taken_over", (transfer,), About(of))

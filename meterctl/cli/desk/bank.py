@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from meterctl.cli.desk.desk_money import money_record, print_money, shown
 from meterctl.cli.desk.desk_options import desk_options
-from meterctl.cli.desk.desk_output import print_records
+from meterctl.cli.desk.desk_output import print_done, print_records
 from meterctl.cli.desk.sell import AgreementArgument
 from meterctl.cli.desk.shared_options import ROWS, LimitOption, ReasonOption
 from meterctl.cli.desk.signed_in import SignedIn, signed_in
@@ -136,9 +136,7 @@ def in_(
             raise Invalid(error.code, f"{file}: {error}") from error
         told = {**answer.values, "replayed": answer.replayed}
         _tell_differences(told)
-        print_money(
-            given, desk.database.zone, told, _loaded(told), shown_fields=("file", "kind", "task")
-        )
+        _print_message(desk, told, _loaded(told))
 
 
 @_bank.command("out")
@@ -313,7 +311,7 @@ def reconcile(
             ]
             columns = ("side", "reference", "on", "ours", "banks", "what")
             print_records(given, rows, columns, ("ours", "banks"), "no item is on one side alone")
-        print_money(given, zone, told, _compared(told), shown_fields=("tasks",))
+        _print_message(desk, told, _compared(told))
 
 
 def _send(desk: SignedIn, bank: str, due: date) -> dict[str, Any]:
@@ -334,7 +332,13 @@ def _print_sent(desk: SignedIn, told: dict[str, Any], path: Path) -> None:
     )
     if told["again"]:
         message += f"; {told['again']} of them again"
-    print_money(desk.given, desk.database.zone, told, message, shown_fields=("file",))
+    _print_message(desk, told, message)
+
+
+def _print_message(desk: SignedIn, told: dict[str, Any], message: str) -> None:
+    """Print the end of a command: its message, and with --json all that was told."""
+    record = money_record(told, desk.database.zone) if desk.given.json else {}
+    print_done(desk.given, record, message)
 
 
 def _tell_differences(told: dict[str, Any]) -> None:
@@ -369,5 +373,9 @@ def _compared(told: dict[str, Any]) -> str:
     return (
         f"{told['bank']} on {told['on']}: both have {len(told['both'])}, {counts}; the bank's "
         f"balance is {shown(told['bank_balance'])}, in transit are {shown(told['in_transit'])}, in "
-        f"suspense {shown(told['in_suspense'])}"
+        f"suspense {shown(told['in_suspense'])}{_new_tasks(told['tasks'])}"
     )
+
+
+def _new_tasks(tasks: list[str]) -> str:
+    return f"; new tasks: {', '.join(tasks)}" if tasks else ""

@@ -13,6 +13,7 @@ from meterctl.utility.story.office import DATABASE, Office, Run, run_program
 from meterctl.utility.story.plan import Plan
 from meterctl.utility.story.scenes import (
     afternoon,
+    bank_day,
     founding,
     mishaps,
     selling,
@@ -63,4 +64,5 @@ def _play(office: Office, plan: Plan) -> None:
     ending.count_tills(office, plan)
     ending.read_all(office, plan, numbers)
     ending.close_day(office, plan)
+    bank_day.reconcile_bank(office, plan, numbers)
     ending.check(office)
