@@ -44,12 +44,14 @@ class Desk:
         self.database = opened(url)
         self.counter = Counter(self.database, a_world(self.database))
         self.counter.work(lambda work: a_customer(work, self.counter.world.station, "2"))
-        self._let_in("v1", Role.VENDOR)
+        self.let_in("v1", Role.VENDOR)
         for role in (Role.ACCOUNTANT, Role.STATION_HEAD):
             self.counter.person(role)
-            self._let_in(f"{role}-1", role)
+            self.let_in(f"{role}-1", role)
 
-    def _let_in(self, number: str, role: Role) -> None:
+    def let_in(self, number: str, role: Role, node: str = "0011") -> None:
+        """Give a person a token, the number, and a role at a node."""
+
         def grant(work: UnitOfWork) -> None:
             person = work.session.query(Staff).filter_by(number=number).one()
             person.token_hash = hash_of(number)
@@ -57,7 +59,7 @@ class Desk:
                 StaffGrant(
                     staff_id=person.id,
                     role=role,
-                    node_id=work.session.query(Organisation).filter_by(code="0011").one().id,
+                    node_id=work.session.query(Organisation).filter_by(code=node).one().id,
                     from_on=TODAY,
                     state=GrantState.ACTIVE,
                 )
