@@ -26,8 +26,8 @@ from protocols.csv_text import cells, records, trimmed
 from protocols.errors import QuantityError
 from protocols.quantities import CENT, format_money, parse_fixed
 
-MOST_LINES = 100_000
-"""Lines of a file: they are booked in one transaction."""
+MOST_LINES = 20_000
+"""Lines of a file: they are booked in one transaction, for which sales wait on SQLite."""
 LARGEST_LINE = 10**13
 """Largest amount of a line, 0.01: sums of a year fit in 64 bits."""
 LARGEST_OF_CUSTOMER = 10**11

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import String, and_, cast, func, literal, or_, select
+from typing import Any
+
+from sqlalchemy import Select, String, and_, cast, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from meterctl.utility.model.banking import Bank, BankFile, BankLine, BankLineState
@@ -10,7 +12,7 @@ from meterctl.utility.model.money import Account, Entry, Payment, Transfer
 from meterctl.utility.rules.bank_description import BankFileKind
 from meterctl.utility.rules.postings import AccountKind
 from meterctl.utility.store.checks.outcome import Tally, streamed
-from meterctl.utility.store.queries.balances import balances, legs
+from meterctl.utility.store.queries.balances import balances
 from meterctl.utility.store.queries.bank_sides import (
     SENT_BACK,
     STATEMENT,
@@ -49,46 +51,43 @@ def lines_booked(session: Session, tally: Tally) -> None:
 def _entries(session: Session, tally: Tally, kind: str) -> None:
     """Look at the entries of a kind and the lines that have one: the same, with one amount."""
     end, account, states = _EVENTS[kind]
-    moved = legs(Transfer.entry_id, kinds=(account,))
-    booked = (
-        select(
-            Entry.key,
-            func.abs(func.sum(moved.c.debit - moved.c.credit)).label("amount"),
-            func.min(moved.c.owner_id).label("owner"),
-        )
-        .join(moved, moved.c.entry_id == Entry.id)
-        .where(Entry.kind == kind)
-        .group_by(Entry.key)
-        .subquery("booked")
-    )
     key = literal("bank_line/") + cast(BankLine.id, String) + end
-    is_statement = BankLine.kind == BankFileKind.STATEMENT
-    of_kind = is_statement if kind == STATEMENT else ~is_statement
-    lines = (
-        select(key.label("key"), func.abs(BankLine.amount).label("amount"), Bank.account)
-        .join(Bank, Bank.code == BankLine.bank)
-        .where(of_kind, BankLine.state.in_(states))
-        .subquery("lines")
-    )
-    same = booked.c.key == lines.c.key
-    without_line = select(booked.c.key).outerjoin(lines, same).where(lines.c.key.is_(None))
-    for (named,) in streamed(session, without_line):
-        tally.violation(f"entry {named}", f"is of kind {kind}, no line of a bank says so")
-    differing = (
-        select(lines.c.key, lines.c.amount, booked.c.amount)
-        .outerjoin(booked, same)
+    moved = (
+        select(func.sum(Transfer.amount))
+        .join(Account, or_(Account.id == Transfer.debit_id, Account.id == Transfer.credit_id))
         .where(
-            or_(
-                booked.c.key.is_(None),
-                booked.c.amount != lines.c.amount,
-                booked.c.owner != lines.c.account,
-            )
+            Transfer.entry_id == Entry.id,
+            Account.kind == account,
+            Account.owner_id == Bank.account,
         )
+        .correlate(Entry, Bank)
+        .scalar_subquery()
     )
-    for named, amount, found in streamed(session, differing):
-        tally.violation(
-            f"bank line {named}", f"of {_money(amount)} is booked with {_money(found or 0)}"
-        )
+    is_statement = BankLine.kind == BankFileKind.STATEMENT
+    lines = (
+        select(key, func.abs(BankLine.amount), moved)
+        .join(Bank, Bank.code == BankLine.bank)
+        .outerjoin(Entry, Entry.key == key)
+        .where(is_statement if kind == STATEMENT else ~is_statement, BankLine.state.in_(states))
+    )
+    found = 0
+    for named, amount, booked in streamed(session, lines):
+        found += booked is not None
+        if booked != amount:
+            tally.violation(
+                f"bank line {named}", f"of {_money(amount)} is booked with {_money(booked or 0)}"
+            )
+    entries = select(func.count()).select_from(Entry).where(Entry.kind == kind)
+    if session.scalars(entries).one() != found:
+        _without_line(session, tally, kind, lines)
+
+
+def _without_line(session: Session, tally: Tally, kind: str, lines: Select[Any]) -> None:
+    """Name the entries of a kind of which no line says so; there are some."""
+    known = {named for named, _, booked in streamed(session, lines) if booked is not None}
+    for (named,) in streamed(session, select(Entry.key).where(Entry.kind == kind)):
+        if named not in known:
+            tally.violation(f"entry {named}", f"is of kind {kind}, no line of a bank says so")
 
 
 def _payments(session: Session, tally: Tally) -> None:
