@@ -238,7 +238,7 @@ def _book(
     work: UnitOfWork, bank: Bank, file: BankFile, sorted_: _Sorted, channel: PaymentChannel
 ) -> None:
     """Book the new lines of a file: rows are locked in their order, lines before agreements."""
-    lines = [(row, _line(work, file, row)) for row in sorted_.new]
+    lines = _enter_lines(work, file, sorted_.new)
     match file.kind:
         case BankFileKind.STATEMENT:
             for row, line in lines:
@@ -279,9 +279,11 @@ def _sent_id(debits: Mapping[str, BankLine], row: BankRow) -> int:
     return 0 if sent is None else sent.id
 
 
-def _line(work: UnitOfWork, file: BankFile, row: BankRow) -> BankLine:
-    """Write down a line; what becomes of it is set by what books it."""
-    return work.add(
+def _enter_lines(
+    work: UnitOfWork, file: BankFile, rows: Sequence[BankRow]
+) -> list[tuple[BankRow, BankLine]]:
+    """Write down lines in their order; what becomes of each is set by what books it."""
+    lines = [
         BankLine(
             file_id=file.id,
             bank=file.bank,
@@ -295,7 +297,11 @@ def _line(work: UnitOfWork, file: BankFile, row: BankRow) -> BankLine:
             tries=0,
             cause="",
         )
-    )
+        for row in rows
+    ]
+    work.session.add_all(lines)
+    work.session.flush()
+    return list(zip(rows, lines, strict=True))
 
 
 def result_of(file: BankFile) -> dict[str, Any]:
