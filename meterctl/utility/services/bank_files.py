@@ -17,7 +17,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from meterctl.utility.errors import Invalid
+from meterctl.utility.errors import Invalid, Refused
 from meterctl.utility.model.agreement import Agreement
 from meterctl.utility.model.banking import Bank, BankFile, BankLine, BankLineState
 from meterctl.utility.model.money import PaymentChannel
@@ -72,6 +72,7 @@ def load(
 
     Raises:
         Invalid: a line for each mistake of the file; nothing was booked.
+        Refused: the content was loaded as another bank's or as another kind.
         NotPermitted: the person is no accountant of the company.
     """
     node = company(work.session).id
@@ -80,6 +81,7 @@ def load(
     digest = sha256(content).hexdigest()
     before = file_of_content(work.session, digest)
     if before is not None:
+        _require_same(before, bank, kind)
         work.audit("bank_file_again", before, None, {"name": name})
         return {**result_of(before), "loaded_before": True}
     description = read_bank(found.description)
@@ -98,6 +100,16 @@ def load(
         task = open_task(work, TaskKind.BANK_DIFFERENCE, file, node, Role.ACCOUNTANT, due_on)
         result = {**result, "task": number_of(task)}
     return {**result, "loaded_before": False}
+
+
+def _require_same(before: BankFile, bank: str, kind: BankFileKind | None) -> None:
+    """Refuse a content that was loaded as another bank's or as another kind; raises Refused."""
+    if before.bank != bank.strip() or kind not in (None, before.kind):
+        raise Refused(
+            "loaded_otherwise",
+            f"this content was loaded as {before.kind} of {before.bank} "
+            f"({file_number(before.id)}); nothing was changed",
+        )
 
 
 def _kind(kind: BankFileKind | None, sent: Mapping[BankFileKind, Any]) -> BankFileKind:

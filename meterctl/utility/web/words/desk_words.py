@@ -91,7 +91,6 @@ WORDS: Mapping[str, Pairs] = {
         "sale_settle": ("settle a sale by hand", "人工认定售电"),
         "payout": ("pay money out", "退款"),
         "pay_refund": ("give money back", "退预收"),
-        "bank_send_back": ("send money back to a bank", "退回待查款"),
         "credit_explain": ("book credit without a sale", "入账不明充值"),
         "epoch_end": ("end a meter's storage", "表计存储终结"),
         "takeover_propose": ("take customers over", "接收用户"),
