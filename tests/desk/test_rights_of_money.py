@@ -17,7 +17,13 @@ from meterctl.utility.rules.rights import ALLOWED, FOUR_EYES, Action, Role
 from meterctl.utility.rules.transitions import SaleEvent
 from meterctl.utility.services import (
     approvals,
+    bank_debits,
+    bank_files,
+    bank_lines,
+    bank_reconciliation,
+    banks,
     closing,
+    mandates,
     payments,
     payouts,
     sale_moves,
@@ -55,6 +61,15 @@ MONEY: Mapping[Action, Act] = {
     ),
     Action.PAY_MOVE: lambda work: payments.move(work, payment="P5", to=_agreement(2)),
     Action.PAY_BOUNCE: partial(payments.bounce, payment="P5"),
+    Action.BANK_EDIT: partial(banks.set_bank, description=""),
+    Action.BANK_IN: partial(bank_files.load, bank="b", content=b"", name="f"),
+    Action.BANK_OUT: partial(bank_debits.send, bank="b", due=TODAY),
+    Action.BANK_MATCH: partial(bank_lines.match, line="L1", to="A"),
+    Action.BANK_SEND_BACK: partial(bank_lines.send_back, line="L1"),
+    Action.BANK_RECONCILE: partial(bank_reconciliation.reconcile, bank="b", on=TODAY),
+    Action.MANDATE_EDIT: lambda work: mandates.add(
+        work, agreement=_agreement(1), bank="b", reference="M1"
+    ),
     Action.SHIFT_COUNT: partial(shifts.count, shift=None, counted=0),
     Action.SHIFT_CLOSE: partial(shifts.close, shift=None, slip="slip"),
     Action.DAY_CLOSE: partial(closing.close_day, on=TODAY),
@@ -69,6 +84,7 @@ APPROVED = (
     Action.SALE_MOVE,
     Action.SALE_SETTLE,
     Action.PAYOUT,
+    Action.BANK_SEND_BACK,
     Action.CREDIT_EXPLAIN,
     Action.EPOCH_END,
     Action.TAKEOVER_PROPOSE,

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from meterctl.utility.model.banking import BankFile
-from meterctl.utility.model.evidence import Document, DocumentContent
-from meterctl.utility.store.statements import insert_if_absent
+from meterctl.utility.model.evidence import Document
+from meterctl.utility.services.documents import keep_content
 from meterctl.utility.store.unit_of_work import UnitOfWork
 
 KIND, MEDIA_TYPE = "bank_file", "text/csv"
-_NEW_CONTENT = insert_if_absent(DocumentContent)
 
 
 def keep(work: UnitOfWork, file: BankFile, content: bytes) -> None:
     """Keep the content of a file as a document of it."""
-    engine = work.connection.dialect.name
-    values = {"sha256": file.sha256, "content": content}
-    work.connection.execute(_NEW_CONTENT[engine], values)
+    keep_content(work, file.sha256, content)
     document = work.add(
         Document(
             subject_kind=BankFile.__tablename__,

@@ -17,7 +17,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from meterctl.utility.errors import Invalid
+from meterctl.utility.errors import Invalid, Refused
 from meterctl.utility.model.agreement import Agreement
 from meterctl.utility.model.banking import Bank, BankFile, BankLine, BankLineState
 from meterctl.utility.model.money import PaymentChannel
@@ -72,6 +72,7 @@ def load(
 
     Raises:
         Invalid: a line for each mistake of the file; nothing was booked.
+        Refused: the content was loaded as another bank's or as another kind.
         NotPermitted: the person is no accountant of the company.
     """
     node = company(work.session).id
@@ -80,6 +81,7 @@ def load(
     digest = sha256(content).hexdigest()
     before = file_of_content(work.session, digest)
     if before is not None:
+        _require_same(before, bank, kind)
         work.audit("bank_file_again", before, None, {"name": name})
         return {**result_of(before), "loaded_before": True}
     description = read_bank(found.description)
@@ -98,6 +100,16 @@ def load(
         task = open_task(work, TaskKind.BANK_DIFFERENCE, file, node, Role.ACCOUNTANT, due_on)
         result = {**result, "task": number_of(task)}
     return {**result, "loaded_before": False}
+
+
+def _require_same(before: BankFile, bank: str, kind: BankFileKind | None) -> None:
+    """Refuse a content that was loaded as another bank's or as another kind; raises Refused."""
+    if before.bank != bank.strip() or kind not in (None, before.kind):
+        raise Refused(
+            "loaded_otherwise",
+            f"this content was loaded as {before.kind} of {before.bank} "
+            f"({file_number(before.id)}); nothing was changed",
+        )
 
 
 def _kind(kind: BankFileKind | None, sent: Mapping[BankFileKind, Any]) -> BankFileKind:
@@ -238,7 +250,7 @@ def _book(
     work: UnitOfWork, bank: Bank, file: BankFile, sorted_: _Sorted, channel: PaymentChannel
 ) -> None:
     """Book the new lines of a file: rows are locked in their order, lines before agreements."""
-    lines = [(row, _line(work, file, row)) for row in sorted_.new]
+    lines = _enter_lines(work, file, sorted_.new)
     match file.kind:
         case BankFileKind.STATEMENT:
             for row, line in lines:
@@ -279,9 +291,11 @@ def _sent_id(debits: Mapping[str, BankLine], row: BankRow) -> int:
     return 0 if sent is None else sent.id
 
 
-def _line(work: UnitOfWork, file: BankFile, row: BankRow) -> BankLine:
-    """Write down a line; what becomes of it is set by what books it."""
-    return work.add(
+def _enter_lines(
+    work: UnitOfWork, file: BankFile, rows: Sequence[BankRow]
+) -> list[tuple[BankRow, BankLine]]:
+    """Write down lines in their order; what becomes of each is set by what books it."""
+    lines = [
         BankLine(
             file_id=file.id,
             bank=file.bank,
@@ -295,7 +309,11 @@ def _line(work: UnitOfWork, file: BankFile, row: BankRow) -> BankLine:
             tries=0,
             cause="",
         )
-    )
+        for row in rows
+    ]
+    work.session.add_all(lines)
+    work.session.flush()
+    return list(zip(rows, lines, strict=True))
 
 
 def result_of(file: BankFile) -> dict[str, Any]:

@@ -48,10 +48,7 @@ def keep(work: UnitOfWork, agreement: Agreement, kind: DocumentKind, paper: Pape
     ).one_or_none()
     if known is not None:
         return known
-    held = select(DocumentContent.sha256).where(DocumentContent.sha256 == paper.sha256)
-    if work.session.scalars(held).one_or_none() is None:
-        values = {"sha256": paper.sha256, "content": paper.content}
-        work.session.execute(_NEW_CONTENT[work.connection.dialect.name], values)
+    keep_content(work, paper.sha256, paper.content)
     told = {
         "kind": kind.value, "name": paper.kept_name, "media_type": paper.media_type,
         "size": len(paper.content), "sha256": paper.sha256,
@@ -67,6 +64,14 @@ def keep(work: UnitOfWork, agreement: Agreement, kind: DocumentKind, paper: Pape
     )
     work.audit(Action.DOCUMENT_ADD, row, None, {"agreement": agreement.number, **told})
     return row
+
+
+def keep_content(work: UnitOfWork, digest: str, content: bytes) -> None:
+    """Keep what is written in a document by its SHA-256 (hex), where it is not kept yet."""
+    held = select(DocumentContent.sha256).where(DocumentContent.sha256 == digest)
+    if work.session.scalars(held).one_or_none() is None:
+        values = {"sha256": digest, "content": content}
+        work.session.execute(_NEW_CONTENT[work.connection.dialect.name], values)
 
 
 def list_(session: Session, actor: Actor, of: str) -> list[dict[str, Any]]:

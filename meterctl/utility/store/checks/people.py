@@ -8,6 +8,7 @@ from sqlalchemy import String, and_, cast, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from meterctl.utility.model.agreement import Agreement, AgreementVersion
+from meterctl.utility.model.banking import BankLine, BankLineState
 from meterctl.utility.model.base import Base
 from meterctl.utility.model.evidence import Audit, Document
 from meterctl.utility.model.metering import Meter, Port
@@ -94,6 +95,7 @@ def two_persons(session: Session) -> Checked:
     _grants(session, tally)
     _settled_sales(session, tally)
     _payouts(session, tally)
+    _sent_back(session, tally)
     entries_approved(session, tally)
     return tally.checked(
         "I7", "what needs two persons was approved by another one", "approvals, grants and entries"
@@ -191,6 +193,25 @@ def _payouts(session: Session, tally: Tally) -> None:
         tally.count += 1
         if not (is_approved or is_bounced):
             tally.violation(f"payment P{payment}", "is a payout above the limit by one person")
+
+
+def _sent_back(session: Session, tally: Tally) -> None:
+    """Look at money above the limit that was sent back by a bank: it was approved."""
+    approval = select(Task.id).where(
+        Task.kind == TaskKind.APPROVAL,
+        Task.outcome == APPROVED,
+        Task.proposal["action"].as_string() == Action.BANK_SEND_BACK.value,
+        Task.proposal["amount"].as_integer() == BankLine.amount,
+        Task.subject_kind == BankLine.__tablename__,
+        Task.subject_id == BankLine.id,
+    )
+    rows = select(BankLine.id, approval.exists()).where(
+        BankLine.state == BankLineState.SENT_BACK, BankLine.amount > PAYOUT_ALONE
+    )
+    for line, is_approved in streamed(session, rows):
+        tally.count += 1
+        if not is_approved:
+            tally.violation(f"bank line L{line}", "was sent back above the limit by one person")
 
 
 def _rows(session: Session, tally: Tally, table: type[Base]) -> None:

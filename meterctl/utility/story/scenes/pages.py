@@ -58,7 +58,7 @@ def keep(office: Office, plan: Plan, address: str) -> None:
 def _look(office: Office, address: str) -> None:
     """Prove that the pages show no figure without a sign-in, and that Today's are the ledger's."""
     browser = build_opener(HTTPCookieProcessor(CookieJar()))
-    stranger = _page(browser, f"{address}today")
+    unknown = _page(browser, f"{address}today")
     form = urlencode({"token": office.tokens[ACCOUNTANT], "next": "/today"}).encode()
     page = _page(browser, f"{address}sign-in", form)
     with office.database.reading() as session:
@@ -69,7 +69,7 @@ def _look(office: Office, address: str) -> None:
     shown = _SOLD.search(page)
     office.teller.proved(
         f"the pages ask for a sign-in, and Today shows {sold} sold yesterday, as the ledger has it",
-        "sold_yesterday" not in stranger and shown is not None and shown[1] == sold,
+        "sold_yesterday" not in unknown and shown is not None and shown[1] == sold,
         f"{shown[1] if shown else 'no figure'}",
     )
 

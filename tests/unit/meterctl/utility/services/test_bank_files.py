@@ -94,6 +94,16 @@ def test_the_same_file_again_gives_the_first_answer_and_changes_nothing(counter:
         assert len(session.scalars(select(BankFile)).all()) == 1
 
 
+def test_a_content_is_not_loaded_as_another_kind_or_bank(counter: Counter) -> None:
+    a_bank(counter)
+    a_bank(counter, 'name = "second"\n[collected]\n')
+    load(counter, COLLECTED, "R1,A1,35.00")
+    for kind, bank in ((STATEMENT, "shipped"), (COLLECTED, "second")):
+        with pytest.raises(Refused, match=r"loaded as collected of shipped \(F1\)"):
+            load(counter, kind, "R1,A1,35.00", bank=bank)
+    assert balances(counter.database) == {"advance/1": 35_00, "transit": 35_00}
+
+
 def test_known_lines_are_skipped_and_one_with_another_amount_is_named_and_not_booked(
     counter: Counter,
 ) -> None:
