@@ -8,10 +8,7 @@ from sqlalchemy.orm import Session
 
 from meterctl.utility.rules.rights import Role
 from meterctl.utility.services import bank_lines
-<<<<<<< HEAD
-=======
 from meterctl.utility.store.checks import people
->>>>>>> 4110ee53a8e7b3a8ed092c6b06ec8dd3a9ee5932
 from meterctl.utility.store.checks.outcome import Checked
 from meterctl.utility.store.checks.payments import payments_booked
 from tests.support.desk_banks import COLLECTED, STATEMENT, a_bank, load
@@ -67,8 +64,6 @@ def test_what_was_changed_is_named(banked: Counter, change: str, subject: str) -
     without_triggers(banked.database)
     found = _found(banked, change)
     assert any(each.subject.startswith(subject) for each in found.violations), found.violations
-<<<<<<< HEAD
-=======
 
 
 def test_more_than_500_that_one_person_sent_back_is_named(banked: Counter) -> None:
@@ -77,4 +72,3 @@ def test_more_than_500_that_one_person_sent_back_is_named(banked: Counter) -> No
         (violation,) = people.two_persons(session).violations
         session.rollback()
     assert violation.subject == "bank line L3"
->>>>>>> 4110ee53a8e7b3a8ed092c6b06ec8dd3a9ee5932
