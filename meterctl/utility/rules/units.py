@@ -22,8 +22,8 @@ class Unit(StrEnum):
 
 AMOUNTS = frozenset(
     {
-        "advance", "amount", "bank_balance", "bank_booked", "bank_statements", "banked", "banks",
-        "booked_amount", "cash", "claim", "claimed", "counted", "difference", "float",
+        "advance", "amount", "balance", "bank_balance", "bank_booked", "bank_statements", "banked",
+        "banks", "booked_amount", "cash", "claim", "claimed", "counted", "difference", "float",
         "given_back", "in_meter", "in_suspense", "in_transit", "known_amount", "later", "limit",
         "meter_debt", "open", "open_again", "ours", "owed", "paid_now", "paid_out", "payable",
         "receivable", "should_have", "still_held", "still_owed", "suspense_amount", "taken_in",

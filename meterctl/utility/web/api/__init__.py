@@ -1,10 +1,16 @@
-"""The API of the desk: a resource for each entity, actions as POST (UTILITY 7)."""
+"""The API of the desk: a resource for each entity, actions as POST (UTILITY 7).
+
+Every operation is a row of `tables`; `routes` makes FastAPI's routes of them.
+"""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi.routing import APIRoute
+
+from meterctl.utility.web.api.routes import routes_of
+from meterctl.utility.web.api.tables import OPERATIONS
 
 
-def router() -> APIRouter:
-    """Return the routes of the API."""
-    return APIRouter()
+def routes(prefix: str) -> list[APIRoute]:
+    """Return the routes of the API, whose paths begin with a prefix."""
+    return routes_of(OPERATIONS.items(), prefix)
