@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from fastapi.routing import APIRoute
 
+from meterctl.utility.web.api.live import live_routes
 from meterctl.utility.web.api.routes import routes_of
 from meterctl.utility.web.api.tables import OPERATIONS
 
 
 def routes(prefix: str) -> list[APIRoute]:
     """Return the routes of the API, whose paths begin with a prefix."""
-    return routes_of(OPERATIONS.items(), prefix)
+    return [*routes_of(OPERATIONS.items(), prefix), *live_routes(prefix)]

@@ -132,7 +132,7 @@ def _add_change(router: APIRouter, tag: str, change: Change) -> None:
         tags=[tag],
         response_model=done(change.answer),
         status_code=change.status,
-        responses=_problems(statuses),
+        responses=problems(statuses),
         openapi_extra={"parameters": headers},
     )
 
@@ -186,7 +186,7 @@ def _add_look(router: APIRouter, tag: str, look: Look) -> None:
         summary=look.summary,
         tags=[tag],
         response_model=answer,
-        responses=_problems([403, 404, 409, 422, 503]),
+        responses=problems([403, 404, 409, 422, 503]),
     )
 
 
@@ -309,7 +309,7 @@ _TOLD = {
 }
 
 
-def _problems(statuses: Iterable[int]) -> dict[int | str, Values]:
+def problems(statuses: Iterable[int]) -> dict[int | str, Values]:
     """Return the refusals of an operation as OpenAPI has them."""
     return {
         status: {"model": ProblemDetails, "description": _TOLD[status]}

@@ -6,6 +6,7 @@ plain name, and whole, with ten decimals, under `NAME_exact`.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
@@ -59,6 +60,15 @@ def _not_negative(value: object) -> int:
     return _amount(value, zero=True)
 
 
+def _base64(value: object) -> bytes:
+    if not isinstance(value, str) or len(value) > LARGEST_FILE:
+        raise ValueError(f"Base64 of at most {LARGEST_FILE} characters is needed")
+    try:
+        return b64decode(value, validate=True)
+    except ValueError as error:
+        raise ValueError("it is no Base64") from error
+
+
 def _duration(value: object) -> int:
     if not isinstance(value, str):
         raise ValueError('a time is a text such as "1d"')
@@ -77,6 +87,13 @@ DurationIn = Annotated[
     WithJsonSchema({"type": "string", "examples": ["1d", "90m"]}),
 ]
 """A time in a request: a text, ms within."""
+
+Base64In = Annotated[
+    bytes,
+    BeforeValidator(_base64),
+    WithJsonSchema({"type": "string", "format": "base64", "maxLength": LARGEST_FILE}),
+]
+"""Bytes in a request: Base64."""
 
 Amount = Annotated[str, Field(pattern=_SENT, examples=["50.00"])]
 """An amount in an answer."""

@@ -63,6 +63,7 @@ class Duty(Told):
     kind: DutyKind
     from_on: Day
     to_on: Day | None
+    duty: str | None = Field(None, description="Its name, for `after`.")
 
 
 class Setting(Told):
@@ -86,6 +87,7 @@ class SettingRow(Told):
     value: str
     state: str = ""
     task: str | None = None
+    row: str | None = Field(None, description="Its place in the list, for `after`.")
 
 
 class Customer(Told):

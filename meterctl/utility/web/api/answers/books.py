@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from meterctl.utility.model.work import OrderKind, TaskKind
 from meterctl.utility.rules.postings import AccountKind
 from meterctl.utility.rules.rights import Role
@@ -198,6 +200,7 @@ class RowOfFigure(Told):
     since_at: Moment | None
     since_on: Day | None
     what: str
+    row: str = Field(description="Its place in the list, for `after`.")
 
 
 class AuditRow(Told):

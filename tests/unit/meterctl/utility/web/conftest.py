@@ -18,7 +18,7 @@ __all__ = ["desk_with_world"]
 
 
 @pytest.fixture
-def pages(desk_with_world: tuple[Path, World], tmp_path: Path) -> Iterator[Pages]:  # noqa: F811
+def pages(desk_with_world: tuple[Path, World], tmp_path: Path) -> Iterator[Pages]:
     """The pages of a desk; afterwards I1, I2 and I12 hold.
 
     Its people have their roles from the tests, not from two persons (I7).
