@@ -25,7 +25,7 @@ class Script:
 
     def get(self, path: str, **query: Any) -> Any:
         """Return the answer of a reading."""
-        return self.client.get(f"{API}{path}", params=query, headers=self.headers)
+        return self.client.get(f"{API}{path}", params=query or None, headers=self.headers)
 
     def post(self, path: str, body: Any = None, key: str = "", **more: str) -> Any:
         """Return the answer of a mutation."""
@@ -45,6 +45,15 @@ class Script:
         return self.client.request(
             method, f"{API}{path}", content=content, headers={**self.headers, **headers}
         )
+
+
+def problem_of(answer: Any) -> tuple[int, str]:
+    """Return the status and the code of a refusal, whose form is that of RFC 9457."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    told = answer.json()
+    assert told["status"] == answer.status_code
+    assert set(told) == {"type", "title", "status", "detail", "code"}
+    return answer.status_code, told["code"]
 
 
 def script_of(pages: Pages, number: str | None) -> Script:

@@ -7,7 +7,7 @@ key (400), the version that was seen (428), the values (422).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence, Set
 from datetime import date
 from functools import cache
 from inspect import Parameter, Signature
@@ -138,6 +138,7 @@ def _add_change(router: APIRouter, tag: str, change: Change) -> None:
 
 
 def _changed(request: Request, change: Change, dry_run: bool, given: Values) -> Response:
+    _refuse_other_words(request, {"dry_run"} if change.dry_run else set())
     visitor: Visitor = request.state.visitor
     body: BaseModel | None = given.pop("body", None)
     values = dict(given)
@@ -191,6 +192,8 @@ def _add_look(router: APIRouter, tag: str, look: Look) -> None:
 
 
 def _found(request: Request, look: Look, given: Values) -> Response:
+    if look.query is None:
+        _refuse_other_words(request, set())
     visitor: Visitor = request.state.visitor
     query = given.pop("query", None)
     with visitor.reading() as session:
@@ -212,6 +215,14 @@ def _page(rows: list[Values], look: Look, query: Any) -> Values:
         rows = rows[cursors.index(query.after) + 1 :]
     shown = rows[: query.limit]
     return {"rows": shown, "next": str(shown[-1][look.by]) if len(rows) > len(shown) else None}
+
+
+def _refuse_other_words(request: Request, known: Set[str]) -> None:
+    """Refuse words of the address that mean nothing: who writes `dryrun` wants a rehearsal."""
+    other = sorted(set(request.query_params) - known)
+    if other:
+        named = ", ".join(repr(each) for each in other)
+        raise Invalid("query", f"{named}: there is no such word here; nothing was changed")
 
 
 def _require_own(request: Request, visitor: Visitor) -> None:
