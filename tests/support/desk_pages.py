@@ -27,6 +27,7 @@ class PaperDelivery:
     """Writes down which orders are begun; nothing is sent."""
 
     begun: list[int] = field(default_factory=list)
+    waited: list[tuple[int, float]] = field(default_factory=list)
     refusal: Exception | None = None
 
     def require_deliverable(
@@ -41,7 +42,8 @@ class PaperDelivery:
         self.begun.append(order)
 
     def wait(self, order: int, seconds: float) -> None:
-        """Do not wait."""
+        """Write down how long it may be waited for."""
+        self.waited.append((order, seconds))
 
 
 @dataclass

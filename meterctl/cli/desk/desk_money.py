@@ -9,20 +9,8 @@ from zoneinfo import ZoneInfo
 
 from meterctl.cli.desk.desk_options import DeskOptions
 from meterctl.cli.desk.desk_output import amount_json, fragments, print_done
+from meterctl.utility.rules.units import AMOUNTS, EXACT, Unit, fields_of
 from protocols.quantities import LEDGER_DECIMALS, format_money
-
-AMOUNTS = frozenset(
-    {
-        "advance", "amount", "bank_balance", "bank_booked", "bank_statements", "banked", "banks",
-        "booked_amount", "cash", "claim", "claimed", "counted", "difference", "float",
-        "given_back", "in_meter", "in_suspense", "in_transit", "known_amount", "later", "limit",
-        "meter_debt", "open", "open_again", "ours", "owed", "paid_now", "paid_out", "payable",
-        "receivable", "should_have", "still_held", "still_owed", "suspense_amount", "taken_in",
-        "undelivered",
-    }
-)  # fmt: skip
-"""Fields that are amounts in 0.01 where they are whole numbers."""
-EXACT = "_exact"
 
 
 def money_record(values: Mapping[str, Any], zone: ZoneInfo) -> dict[str, str]:
@@ -32,16 +20,17 @@ def money_record(values: Mapping[str, Any], zone: ZoneInfo) -> dict[str, str]:
     holds of lists and of parts is written in the same way.
     """
     record: dict[str, str] = {}
-    for name, value in values.items():
-        if name.endswith(EXACT):
-            record[name.removesuffix(EXACT)] = _cut(value)
+    for name, value, unit in fields_of(values):
+        if unit is Unit.CUT:
+            record[name] = _cut(value)
+        elif unit is Unit.EXACT:
             record[name] = _whole(value)
+        elif unit is Unit.MONEY:
+            record[name] = amount_json(value)
         elif isinstance(value, Mapping):
             record[name] = _object(value, zone)
         elif _is_parts(value):
             record[name] = f"[{', '.join(_object(each, zone) for each in value)}]"
-        elif name in AMOUNTS and isinstance(value, int):
-            record[name] = amount_json(value)
         else:
             record |= fragments({name: value}, zone)
     return record

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from meterctl.cli.output import (
     result_fragments,
     say,
 )
+from meterctl.utility.rules.calendar import moment_text
 from protocols.command_line.tables import Table
 from protocols.quantities import CENT, format_money
 
@@ -122,10 +123,7 @@ def moment_json(instant_ms: int | None, zone: ZoneInfo) -> str:
     """Return an instant in the company's zone, with its offset."""
     if instant_ms is None:
         return "null"
-    seconds, milliseconds = divmod(instant_ms, 1000)
-    local = datetime.fromtimestamp(seconds, UTC).astimezone(zone)
-    shown = local.replace(microsecond=milliseconds * 1000)
-    return f'"{shown.isoformat(timespec="milliseconds")}"'
+    return f'"{moment_text(instant_ms, zone)}"'
 
 
 def fragments(values: Mapping[str, Any], zone: ZoneInfo) -> dict[str, str]:

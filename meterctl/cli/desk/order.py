@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 from meterctl.cli.desk.desk_options import desk_options
 from meterctl.cli.desk.desk_output import print_record, print_records
 from meterctl.cli.desk.shared_options import ROWS, LimitOption
 from meterctl.cli.desk.signed_in import signed_in
-from meterctl.utility.rules.rights import Action
-from meterctl.utility.store.queries.orders import find_order, listed, order_values
-from meterctl.utility.store.rights import is_within, require_anywhere
+from meterctl.utility.services import order_lists
 from protocols.command_line import Argument, Context, Option, Program
 
 _order = Program("What workers do at meters: sales, settings, readings, each an order.")
@@ -34,9 +31,7 @@ def list_(
     """List the orders that have not ended, the newest first."""
     given = desk_options(context)
     with signed_in(given) as desk, desk.reading() as session:
-        require_anywhere(desk.actor, Action.ORDER_READ)
-        within = is_within(desk.actor, Action.ORDER_READ)
-        found = listed(session, within, all_=all_, meter=meter, limit=limit)
+        found = order_lists.list_(session, desk.actor, ended=all_, meter=meter, limit=limit)
         columns = (
             "number", "kind", "sale", "meter", "port", "state", "tries", "not_before_at", "cause",
         )  # fmt: skip
@@ -51,8 +46,4 @@ def show(
     """Show an order with what it asks for and what became of it."""
     given = desk_options(context)
     with signed_in(given) as desk, desk.reading() as session:
-        require_anywhere(desk.actor, Action.ORDER_READ)
-        found = find_order(session, order)
-        parts = {"parameters": found.parameters, "outcome": found.outcome}
-        shown = {name: json.dumps(value, ensure_ascii=False) for name, value in parts.items()}
-        print_record(given, {**desk.record(order_values(found)), **shown})
+        print_record(given, desk.record(order_lists.show(session, desk.actor, order)))

@@ -7,27 +7,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from meterctl.cli.desk.desk_output import amount_json, moment_json
-from meterctl.utility.services.sheets.figures import Figures, Unit
+from meterctl.utility.rules.units import Unit
+from meterctl.utility.services.sheets.figures import Figures, unit_of
 from protocols.quantities import LEDGER_DECIMALS, format_money
 
 
 def sheet_record(figures: Figures, zone: ZoneInfo) -> dict[str, str]:
     """Return the figures as a record, by the units that their fields have."""
-    record = {}
-    for name, field in type(figures).model_fields.items():
-        value = getattr(figures, name)
-        unit = next((each for each in field.metadata if isinstance(each, Unit)), None)
-        record[name] = _fragment(value, _unit_in(field.annotation) if unit is None else unit, zone)
-    return record
-
-
-def _unit_in(annotation: Any) -> Unit | None:
-    """Return the unit of a field that may be None, such as `Money | None`."""
-    for part in getattr(annotation, "__args__", ()):
-        for each in getattr(part, "__metadata__", ()):
-            if isinstance(each, Unit):
-                return each
-    return None
+    of = type(figures)
+    return {
+        name: _fragment(getattr(figures, name), unit_of(of, name), zone) for name in of.model_fields
+    }
 
 
 def _fragment(value: Any, unit: Unit | None, zone: ZoneInfo) -> str:

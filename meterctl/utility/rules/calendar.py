@@ -35,6 +35,11 @@ def local_date(at: int, zone: ZoneInfo) -> date:
     return (_EPOCH + at * _MILLISECOND).astimezone(zone).date()
 
 
+def moment_text(at: int, zone: ZoneInfo) -> str:
+    """Return an instant as text (ISO 8601) in a zone, with its offset."""
+    return (_EPOCH + at * _MILLISECOND).astimezone(zone).isoformat(timespec="milliseconds")
+
+
 def midnight(on: date, zone: ZoneInfo) -> int:
     """Return the first instant of a date in a zone.
 

@@ -210,6 +210,23 @@ def read_terms(text: str, *, in_meter: bool) -> Terms:
         raise Invalid("terms", f"terms: {error}") from error
     except ConfigurationError as error:
         raise Invalid("terms", "\n".join(with_lines(str(error).split("\n"), text))) from error
+    return _terms_of(values, in_meter=in_meter)
+
+
+def terms_of_texts(texts: Mapping[str, Any], *, in_meter: bool) -> Terms:
+    """Return terms from the names and values of their file, as `read_terms`.
+
+    Raises:
+        Invalid: code `terms`; each mistake is named.
+    """
+    try:
+        return _terms_of(read_all((_READERS, dict(texts))), in_meter=in_meter)
+    except (ConfigurationError, QuantityError) as error:
+        raise Invalid("terms", f"terms: {error}; nothing was changed") from error
+
+
+def _terms_of(values: Mapping[str, Any], *, in_meter: bool) -> Terms:
+    """Return the terms of values that were read; raises Invalid."""
     given = {
         _NAMES.get(name, name): _kept(FIELDS[_NAMES[name]], value) if name in _NAMES else value
         for name, value in values.items()

@@ -66,8 +66,9 @@ def list_(
     state: AgreementState | None,
     mode: AgreementMode | None,
     limit: int,
+    after: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return agreements by number, those of the person's nodes."""
+    """Return agreements by number, those of the person's nodes; `after`: of higher numbers."""
     require_anywhere(actor, Action.CUSTOMER_READ)
     rows = (
         select(Agreement)
@@ -82,6 +83,8 @@ def list_(
         rows = rows.where(Agreement.state == state)
     if mode is not None:
         rows = rows.where(Agreement.mode == mode)
+    if after is not None:
+        rows = rows.where(Agreement.number > after)
     found = session.scalars(rows.order_by(Agreement.number).limit(limit)).all()
     return [_listed(session, agreement) for agreement in found]
 

@@ -24,6 +24,7 @@ def newest(
     subject: str | None = None,
     staff: str | None = None,
     action: str | None = None,
+    before: int | None = None,
 ) -> list[dict[str, Any]]:
     """Return what was done, the newest first; see `store.queries.audit`.
 
@@ -43,5 +44,7 @@ def newest(
             "reason": row.reason,
             "key": row.key,
         }
-        for row, number in audit.newest(session, limit, subject=subject, staff=staff, action=action)
+        for row, number in audit.newest(
+            session, limit, subject=subject, staff=staff, action=action, before=before
+        )
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from meterctl.utility.model.agreement import Agreement
@@ -14,7 +14,8 @@ from meterctl.utility.model.money import Bill
 from meterctl.utility.model.organisation import Staff
 from meterctl.utility.rules.bank_description import BankFileKind
 from meterctl.utility.rules.rights import Action
-from meterctl.utility.store.queries.banking import file_number, line_number
+from meterctl.utility.rules.typed_text import whole
+from meterctl.utility.store.queries.banking import file_number, find_line, line_number
 from meterctl.utility.store.queries.organisation import company
 from meterctl.utility.store.queries.payments import payment_number
 from meterctl.utility.store.rights import require_at
@@ -27,9 +28,14 @@ def files(
     *,
     bank: str | None = None,
     kind: BankFileKind | None = None,
+    after: str | None = None,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """Return the newest files that came from banks or went to them."""
+    """Return the newest files that came from banks or went to them.
+
+    Args:
+        after: number of a file: only older ones.
+    """
     require_at(session, actor, Action.BANK_READ, company(session).id)
     rows = (
         select(BankFile, Staff.number)
@@ -39,6 +45,8 @@ def files(
     )
     if bank is not None:
         rows = rows.where(BankFile.bank == bank)
+    if after is not None:
+        rows = rows.where(BankFile.id < whole(after.strip().upper().removeprefix("F"), "after"))
     if kind is not None:
         rows = rows.where(BankFile.kind == kind)
     return [
@@ -66,12 +74,14 @@ def lines(
     kind: BankFileKind | None = None,
     state: BankLineState | None = None,
     on: date | None = None,
+    after: str | None = None,
     limit: int,
 ) -> list[dict[str, Any]]:
     """Return the newest lines of banks' files; those in suspense the oldest first.
 
     Args:
         on: of this date alone.
+        after: number of a line: only those that stand after it.
     """
     require_at(session, actor, Action.BANK_READ, company(session).id)
     rows = (
@@ -85,9 +95,15 @@ def lines(
     ):  # fmt: skip
         if wanted is not None:
             rows = rows.where(column == wanted)
+    last = None if after is None else find_line(session, after)
     if state is BankLineState.SUSPENSE:
         rows = rows.order_by(BankLine.paid_on, BankLine.id)
+        if last is not None:
+            place = tuple_(BankLine.paid_on, BankLine.id)
+            rows = rows.where(place > (last.paid_on, last.id))
     else:
+        if last is not None:
+            rows = rows.where(BankLine.id < last.id)
         rows = rows.order_by(BankLine.id.desc())
     return [
         {

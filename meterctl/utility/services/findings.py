@@ -13,6 +13,7 @@ from meterctl.utility.model.metering import Finding, FindingState, Meter
 from meterctl.utility.model.organisation import Organisation
 from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.rules.rights import Action
+from meterctl.utility.rules.typed_text import whole
 from meterctl.utility.store.findings import FindingRule
 from meterctl.utility.store.queries.organisation import company, find_node
 from meterctl.utility.store.rights import is_within, require_anywhere
@@ -26,6 +27,7 @@ def list_(
     node: str | None = None,
     rule: FindingRule | None = None,
     ended: bool = False,
+    after: str | None = None,
     limit: int = 100,
 ) -> list[dict[str, Any]]:
     """Return findings of the person's nodes, the newest first; those of none are the company's.
@@ -33,9 +35,11 @@ def list_(
     Args:
         node: only those at this node and below.
         ended: those that are not open any more, too.
+        after: number of a finding: only older ones.
 
     Raises:
         NotFound: there is no such node.
+        Invalid: `after` is no number of a finding.
     """
     require_anywhere(actor, Action.CUSTOMER_READ)
     rows = (
@@ -59,6 +63,8 @@ def list_(
         rows = rows.where(Finding.rule == rule)
     if not ended:
         rows = rows.where(Finding.state == FindingState.OPEN)
+    if after is not None:
+        rows = rows.where(Finding.id < whole(after.upper().removeprefix("F"), "after"))
     found = session.execute(rows.order_by(Finding.id.desc()).limit(limit))
     return [_values(row, agreement, meter) for row, agreement, meter in found]
 

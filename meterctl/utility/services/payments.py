@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, assert_never
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from meterctl.utility.errors import Invalid, Refused
 from meterctl.utility.model.agreement import Agreement
@@ -42,7 +43,15 @@ from meterctl.utility.store.queries.payments import (
     payment_number,
 )
 from meterctl.utility.store.queries.sales import node_of_agreement
-from meterctl.utility.store.unit_of_work import UnitOfWork
+from meterctl.utility.store.rights import require_at
+from meterctl.utility.store.unit_of_work import Actor, UnitOfWork
+
+
+def show(session: Session, actor: Actor, payment: str) -> dict[str, Any]:
+    """Return a payment by its number or its receipt's; raises NotFound, NotPermitted."""
+    found = find_payment(session, payment)
+    require_at(session, actor, Action.SALE_READ, node_of_agreement(session, found.agreement_id))
+    return describe_payment(session, found.id)
 
 
 def pay(

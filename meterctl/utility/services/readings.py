@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from meterctl.utility.errors import NotFound, Refused
@@ -13,6 +13,7 @@ from meterctl.utility.model.agreement import Agreement
 from meterctl.utility.model.metering import Finding, FindingState, Meter, Reading
 from meterctl.utility.model.work import Order, OrderKind
 from meterctl.utility.rules.rights import Action
+from meterctl.utility.rules.typed_text import whole
 from meterctl.utility.services.orders import add_order
 from meterctl.utility.store.queries.agreements import live_agreement
 from meterctl.utility.store.queries.points import meter_at_point, point_of_meter
@@ -43,20 +44,34 @@ def take(work: UnitOfWork, *, of: str) -> dict[str, Any]:
     return {"meter": meter.serial, "order": f"O{order.id}", "state": "queued"}
 
 
-def show(session: Session, actor: Actor, of: str, limit: int) -> list[dict[str, Any]]:
+def show(
+    session: Session, actor: Actor, of: str, limit: int, after: str | None = None
+) -> list[dict[str, Any]]:
     """Return the readings of a meter, the newest first.
 
     Args:
         of: as `take`.
+        after: number of a reading of the meter: only older ones.
+
+    Raises:
+        Invalid: `after` is no number.
+        NotFound: the meter has no such reading.
     """
     meter = find_meter_of(session, of)
     require_at_meter(session, actor, Action.CUSTOMER_READ, meter)
-    rows = session.scalars(
+    wanted = (
         select(Reading)
         .where(Reading.meter_id == meter.id)
         .order_by(Reading.taken_at.desc(), Reading.id.desc())
         .limit(limit)
     )
+    if after is not None:
+        last = session.get(Reading, whole(after, "after"))
+        if last is None or last.meter_id != meter.id:
+            raise NotFound("no_reading", f"meter {meter.serial} has no reading {after}")
+        place = tuple_(Reading.taken_at, Reading.id)
+        wanted = wanted.where(place < (last.taken_at, last.id))
+    rows = session.scalars(wanted)
     return [reading_values(meter, reading) for reading in rows]
 
 

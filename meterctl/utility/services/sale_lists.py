@@ -16,6 +16,7 @@ from meterctl.utility.rules.rights import ALLOWED, Action
 from meterctl.utility.rules.sale_words import require_possible
 from meterctl.utility.rules.transitions import SaleEvent, SaleState
 from meterctl.utility.store.queries.agreements import find_agreement
+from meterctl.utility.store.queries.organisation import find_node
 from meterctl.utility.store.queries.sales import describe_sale, find_sale, node_of_agreement
 from meterctl.utility.store.queries.shifts import find_shift
 from meterctl.utility.store.unit_of_work import Actor
@@ -49,9 +50,16 @@ def list_(
     state: SaleState | None = None,
     agreement: str | None = None,
     shift: str | None = None,
+    node: str | None = None,
+    after: str | None = None,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """Return the newest sales at the nodes where the person may read them."""
+    """Return the newest sales at the nodes where the person may read them.
+
+    Args:
+        node: code of a node: only those there and below.
+        after: number of a sale: only older ones.
+    """
     paths = {grant.path for grant in actor.grants if grant.role in ALLOWED[Action.SALE_READ]}
     wanted = (
         select(Sale.id)
@@ -68,4 +76,9 @@ def list_(
         wanted = wanted.where(Sale.agreement_id == find_agreement(session, agreement).id)
     if shift is not None:
         wanted = wanted.where(Sale.shift_id == find_shift(session, shift).id)
+    if node is not None:
+        below = find_node(session, node).path
+        wanted = wanted.where(Organisation.path.startswith(below, autoescape=True))
+    if after is not None:
+        wanted = wanted.where(Sale.id < find_sale(session, after).id)
     return [describe_sale(session, sale) for sale in session.scalars(wanted).all()]

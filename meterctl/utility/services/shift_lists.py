@@ -12,6 +12,7 @@ from meterctl.utility.model.money import Shift
 from meterctl.utility.model.organisation import Organisation
 from meterctl.utility.rules.rights import ALLOWED, Action
 from meterctl.utility.rules.transitions import ShiftState
+from meterctl.utility.store.queries.organisation import find_node
 from meterctl.utility.store.queries.shifts import describe_shift, find_shift, shift_of
 from meterctl.utility.store.unit_of_work import Actor
 
@@ -35,8 +36,24 @@ def show(session: Session, actor: Actor, number: str | None) -> dict[str, Any]:
     return describe_shift(session, shift)
 
 
-def list_(session: Session, actor: Actor, *, closed: bool, limit: int) -> list[dict[str, Any]]:
-    """Return the newest shifts at the nodes where the person may read them, and one's own."""
+def list_(
+    session: Session,
+    actor: Actor,
+    *,
+    closed: bool,
+    state: ShiftState | None = None,
+    node: str | None = None,
+    after: str | None = None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Return the newest shifts at the nodes where the person may read them, and one's own.
+
+    Args:
+        closed: also those that are closed.
+        state: only those in this state.
+        node: code of a node: only those there and below.
+        after: number of a shift: only older ones.
+    """
     paths = {grant.path for grant in actor.grants if grant.role in ALLOWED[Action.SHEET_READ]}
     wanted = (
         select(Shift)
@@ -52,4 +69,11 @@ def list_(session: Session, actor: Actor, *, closed: bool, limit: int) -> list[d
     )
     if not closed:
         wanted = wanted.where(Shift.state != ShiftState.CLOSED)
+    if state is not None:
+        wanted = wanted.where(Shift.state == state)
+    if node is not None:
+        below = find_node(session, node).path
+        wanted = wanted.where(Organisation.path.startswith(below, autoescape=True))
+    if after is not None:
+        wanted = wanted.where(Shift.id < find_shift(session, after).id)
     return [describe_shift(session, shift) for shift in session.scalars(wanted)]

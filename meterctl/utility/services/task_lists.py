@@ -14,6 +14,7 @@ from meterctl.utility.model.work import Task, TaskKind
 from meterctl.utility.rules.rights import FOUR_EYES, Action
 from meterctl.utility.rules.transitions import TaskState
 from meterctl.utility.services.tasks import has_role
+from meterctl.utility.store.queries.organisation import find_node
 from meterctl.utility.store.rights import is_within, require_anywhere, require_at
 from meterctl.utility.store.tasks import NOT_ENDED, id_of, number_of
 from meterctl.utility.store.unit_of_work import Actor
@@ -30,7 +31,14 @@ def show(session: Session, actor: Actor, number: str) -> dict[str, Any]:
 
 
 def list_(
-    session: Session, actor: Actor, today: date, *, mine: bool = False, late: bool = False
+    session: Session,
+    actor: Actor,
+    today: date,
+    *,
+    mine: bool = False,
+    late: bool = False,
+    node: str | None = None,
+    state: TaskState | None = None,
 ) -> list[dict[str, Any]]:
     """Return the tasks that are not ended at the person's nodes, the earliest due first.
 
@@ -38,6 +46,8 @@ def list_(
         mine: only those that the person has taken or may do: with the role of the task, or for an
             approval, where it is another person's proposal, with a role for it.
         late: only those that were due before today.
+        node: code of a node: only those there and below.
+        state: only those in this state.
     """
     require_anywhere(actor, Action.TASK_READ)
     rows = (
@@ -46,6 +56,11 @@ def list_(
         .where(Task.state.in_(NOT_ENDED), is_within(actor, Action.TASK_READ))
         .order_by(Task.due_on, Task.id)
     )
+    if node is not None:
+        below = find_node(session, node).path
+        rows = rows.where(Organisation.path.startswith(below, autoescape=True))
+    if state is not None:
+        rows = rows.where(Task.state == state)
     if late:
         rows = rows.where(Task.due_on < today)
     listed = _listed(session, rows)

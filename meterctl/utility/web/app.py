@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from meterctl.errors import MeterctlError
 from meterctl.utility.web import api, pages
+from meterctl.utility.web.api import description
 from meterctl.utility.web.guard import Guard
 from meterctl.utility.web.office import Office
 from meterctl.utility.web.pages.problem_page import problem_page
@@ -33,8 +34,9 @@ def make_app(office: Office) -> ASGIApp:
         redirect_slashes=False,
     )
     app.state.office = office
-    app.include_router(api.router(), prefix=f"{API}v1")
+    app.router.routes.extend(api.routes(f"{API}v1"))
     app.include_router(pages.router(), include_in_schema=False)
+    description.describe(app)
     for kind in (MeterctlError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _refused)
     return Guard(app, office.hosts)

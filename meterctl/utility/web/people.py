@@ -9,6 +9,7 @@ sent by no other site's page at all (SameSite=Strict); where a browser names the
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,6 +32,14 @@ CSRF_FIELD, CSRF_HEADER, KEY_HEADER = "csrf", "X-CSRF-Token", "Idempotency-Key"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES = frozenset({"same-origin", "none"})
 """Values of Sec-Fetch-Site that a page of ours, or the address bar, sends."""
+
+
+_KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def is_key(text: str) -> bool:
+    """Return whether a text can be the key of a mutation."""
+    return _KEY.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

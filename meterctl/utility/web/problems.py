@@ -9,13 +9,25 @@ from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
 from meterctl.errors import MeterctlError
-from meterctl.utility.errors import DeskError, NotPermitted
+from meterctl.utility.errors import DeskError, Invalid, NotPermitted
 
 MEDIA_TYPE = "application/problem+json"
 SIGNED_OUT = frozenset({"signed_out", "token", "password", "no_token"})
 """Codes of who is not known: 401."""
 _BY_EXIT_CODE = {2: 422, 3: 409, 4: 503, 5: 503, 6: 403, 7: 503}
 """Exit code of an error of meterctl that is none of the desk -> status."""
+
+
+class KeyMissing(Invalid):
+    """A mutation came without a key, or with one that is none."""
+
+    status = 400
+
+
+class VersionMissing(Invalid):
+    """An edit does not say which version it has seen."""
+
+    status = 428
 
 
 class ProblemDetails(BaseModel):
@@ -44,8 +56,8 @@ def code_of(error: MeterctlError) -> str:
 
 def details(status: int, code: str, text: str) -> dict[str, Any]:
     """Return problem details."""
-    title = HTTPStatus(status).phrase
-    return ProblemDetails(title=title, status=status, detail=text, code=code).model_dump()
+    title, told = HTTPStatus(status).phrase, text.encode(errors="replace").decode()
+    return ProblemDetails(title=title, status=status, detail=told, code=code).model_dump()
 
 
 def problem_response(status: int, code: str, text: str) -> JSONResponse:

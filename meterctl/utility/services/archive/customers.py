@@ -130,16 +130,21 @@ def secrets_of(session: Session, actor: Actor, number: str) -> dict[str, Any]:
     return {"id_number": party.id_number, "phones": list(party.phones)}
 
 
-def list_(session: Session, actor: Actor, text: str | None, limit: int) -> list[dict[str, Any]]:
+def list_(
+    session: Session, actor: Actor, text: str | None, limit: int, after: str | None = None
+) -> list[dict[str, Any]]:
     """Return customers by number, masked: those in the person's nodes, and those without a point.
 
     Args:
         text: a part of the name, or the whole number.
+        after: a number: only higher ones.
     """
     require_anywhere(actor, Action.CUSTOMER_READ)
     rows = select(Party).where(or_(~_has_agreement(), _is_within(actor, Action.CUSTOMER_READ)))
     if text is not None:
         rows = rows.where(or_(Party.name.contains(text, autoescape=True), Party.number == text))
+    if after is not None:
+        rows = rows.where(Party.number > after)
     return [masked(party) for party in session.scalars(rows.order_by(Party.number).limit(limit))]
 
 

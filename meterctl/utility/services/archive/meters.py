@@ -168,8 +168,14 @@ def show(session: Session, actor: Actor, serial: str) -> dict[str, Any]:
     return _shown(session, find_meter(session, serial))
 
 
-def list_(session: Session, actor: Actor, node: str | None, limit: int) -> list[dict[str, Any]]:
-    """Return meters by serial number; of a node those installed there and below."""
+def list_(
+    session: Session, actor: Actor, node: str | None, limit: int, after: str | None = None
+) -> list[dict[str, Any]]:
+    """Return meters by serial number; of a node those installed there and below.
+
+    Args:
+        after: a serial number: only higher ones.
+    """
     require_anywhere(actor, Action.ORGANISATION_READ)
     rows = (
         select(Meter, Port.name, SupplyPoint.number)
@@ -180,6 +186,8 @@ def list_(session: Session, actor: Actor, node: str | None, limit: int) -> list[
     if node is not None:
         below = [each.id for each in nodes_below(session, find_node(session, node))]
         rows = rows.where(SupplyPoint.node_id.in_(below))
+    if after is not None:
+        rows = rows.where(Meter.serial > after)
     found = session.execute(rows.order_by(Meter.serial).limit(limit))
     return [values(meter, port, point) for meter, port, point in found]
 

@@ -149,13 +149,19 @@ def show(session: Session, actor: Actor, number: str) -> dict[str, Any]:
 
 
 def list_(
-    session: Session, actor: Actor, node: str | None, text: str | None, limit: int
+    session: Session,
+    actor: Actor,
+    node: str | None,
+    text: str | None,
+    limit: int,
+    after: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return supply points by number, those of the person's nodes.
 
     Args:
         node: code of a node: only points there and below.
         text: a part of the address, or the whole number.
+        after: a number: only higher ones.
     """
     require_anywhere(actor, Action.CUSTOMER_READ)
     rows = (
@@ -175,6 +181,8 @@ def list_(
         rows = rows.where(
             SupplyPoint.address.contains(text, autoescape=True) | (SupplyPoint.number == text)
         )
+    if after is not None:
+        rows = rows.where(SupplyPoint.number > after)
     found = session.execute(rows.order_by(SupplyPoint.number).limit(limit))
     return [{**values(point, code), "meter": serial} for point, code, serial in found]
 

@@ -6,7 +6,6 @@ Money is in 0.01, exact money in 1e-10, instants in ms since 1970 UTC.
 from __future__ import annotations
 
 from datetime import date
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict
@@ -14,15 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from meterctl.utility.model.money import PaymentChannel, PaymentPurpose, PaymentState
 from meterctl.utility.rules.postings import AccountKind
 from meterctl.utility.rules.transitions import SaleState, ShiftState
-
-
-class Unit(StrEnum):
-    """How a whole number of the figures is shown."""
-
-    MONEY = "money"
-    EXACT = "exact"
-    INSTANT = "instant"
-
+from meterctl.utility.rules.units import Unit
 
 Money = Annotated[int, Unit.MONEY]
 Exact = Annotated[int, Unit.EXACT]
@@ -33,6 +24,17 @@ class Figures(BaseModel):
     """Values that are made once and only read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def unit_of(figures: type[Figures], name: str) -> Unit | None:
+    """Return the unit of a field, also of one that may be None, such as `Money | None`."""
+    field = figures.model_fields[name]
+    of_parts = (
+        each
+        for part in getattr(field.annotation, "__args__", ())
+        for each in getattr(part, "__metadata__", ())
+    )
+    return next((each for each in (*field.metadata, *of_parts) if isinstance(each, Unit)), None)
 
 
 class AccountTotal(Figures):

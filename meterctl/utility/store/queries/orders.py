@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
@@ -44,6 +45,8 @@ def listed(
     *,
     all_: bool = False,
     meter: str | None = None,
+    numbers: Collection[int] | None = None,
+    after: int | None = None,
     limit: int,
 ) -> list[dict[str, Any]]:
     """Return orders, the newest first.
@@ -52,6 +55,8 @@ def listed(
         within: condition on the point's node (`Organisation.path`).
         all_: those that have ended too.
         meter: serial number of the meter.
+        numbers: only these.
+        after: an order: only older ones.
         limit: how many.
     """
 
@@ -71,6 +76,10 @@ def listed(
         chosen = chosen.where(open_)
     if meter is not None:
         chosen = chosen.where(Meter.serial == meter)
+    if numbers is not None:
+        chosen = chosen.where(Order.id.in_(numbers))
+    if after is not None:
+        chosen = chosen.where(Order.id < after)
     return [
         {**order_values(order), "meter": serial, "port": port, "agreement": agreement}
         for order, serial, port, agreement in session.execute(chosen)

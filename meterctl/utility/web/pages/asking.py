@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from meterctl.utility.errors import Invalid
 from meterctl.utility.web.people import (
     CSRF_FIELD,
     Visitor,
+    is_key,
     require_csrf,
     require_own_page,
     visitor_of,
@@ -28,7 +28,6 @@ from protocols.quantities import parse_amount
 MOST_FIELDS = 100
 LONGEST_FIELD = 4096
 """Characters of a field that is no file."""
-_KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def amount_of(text: str, *, zero: bool = False) -> int:
 
 def key_of(text: str) -> str:
     """Return the key that a form carries; raises Invalid."""
-    if not _KEY.fullmatch(text):
+    if not is_key(text):
         raise Invalid("key", "the form has no key: open the page again; nothing was changed")
     return text
 

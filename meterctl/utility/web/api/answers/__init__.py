@@ -1,0 +1,1 @@
+"""What the API answers: a model for each entity, amounts and instants as texts."""
