@@ -20,6 +20,7 @@ from meterctl.utility.rules.transitions import SaleState
 from meterctl.utility.store import bank_tasks
 from meterctl.utility.store.comparison_books import due_tonight, order_night
 from meterctl.utility.store.engine import Database
+from meterctl.utility.store.queries.bank_sides import first_statement
 from meterctl.utility.store.tasks import open_task
 from meterctl.utility.store.unit_of_work import WORKER, repeated, unit_of_work
 from protocols.quantities import DAY
@@ -93,7 +94,7 @@ def owe_bank_tasks(database: Database, owed: date | None) -> date:
     """Open a task for money at banks that waits for longer than the setting, once a date.
 
     For a line without an owner, and for what stands in the books or in a statement alone; each
-    once.
+    once, from the first date of its bank's statements on.
 
     Args:
         owed: the date on which this worker has done it already; None: none.
@@ -109,8 +110,11 @@ def owe_bank_tasks(database: Database, owed: date | None) -> date:
     def all_banks() -> None:
         with unit_of_work(database, WORKER, now) as work:
             until = bank_tasks.last_in_time(work.session, today)
-            for bank in work.session.scalars(select(Bank.id).order_by(Bank.id)).all():
-                bank_tasks.owe_one_sided(work, work.lock(Bank, bank), until)
+            for number in work.session.scalars(select(Bank.id).order_by(Bank.id)).all():
+                bank = work.lock(Bank, number)
+                since = first_statement(work.session, bank.code)
+                if since is not None:
+                    bank_tasks.owe_one_sided(work, bank, since, until)
             bank_tasks.owe_suspense(work)
 
     repeated(all_banks)

@@ -13,7 +13,12 @@ from meterctl.utility.rules.postings import AccountKind
 from meterctl.utility.rules.rights import Action
 from meterctl.utility.store import bank_tasks
 from meterctl.utility.store.ledger import Ledger
-from meterctl.utility.store.queries.bank_sides import Item, items, statement_balance
+from meterctl.utility.store.queries.bank_sides import (
+    Item,
+    first_statement,
+    items,
+    statement_balance,
+)
 from meterctl.utility.store.queries.banking import find_bank
 from meterctl.utility.store.queries.organisation import company
 from meterctl.utility.store.rights import require_at
@@ -24,7 +29,8 @@ from meterctl.utility.store.unit_of_work import Actor, UnitOfWork
 def reconcile(work: UnitOfWork, *, bank: str, on: date) -> dict[str, Any]:
     """Compare a date with a bank's statement, and open a task for what one side alone has.
 
-    Items of earlier dates that are still on one side are compared too. A task about an item that
+    Items of earlier dates that are still on one side are compared too, and are tasks from the first
+    date of the bank's statements on. A task about an item that
     both sides have meanwhile is ended.
 
     Returns:
@@ -37,7 +43,8 @@ def reconcile(work: UnitOfWork, *, bank: str, on: date) -> dict[str, Any]:
     work.require(Action.BANK_RECONCILE, company(work.session).id)
     found = work.lock(Bank, find_bank(work.session, bank).id)
     told = _figures(work.session, work.ledger, found, on, work.today)
-    opened = [*bank_tasks.owe_one_sided(work, found, on), *bank_tasks.owe_suspense(work)]
+    since = min(first_statement(work.session, found.code) or on, on)
+    opened = [*bank_tasks.owe_one_sided(work, found, since, on), *bank_tasks.owe_suspense(work)]
     tasks = [number_of(task) for task in opened]
     counts = {name: len(told[name]) for name in ("both", "ours_only", "banks_only", "differing")}
     work.audit(Action.BANK_RECONCILE, found, None, {"on": on.isoformat(), **counts})

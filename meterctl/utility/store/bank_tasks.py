@@ -36,20 +36,24 @@ def owe_suspense(work: UnitOfWork) -> list[Task]:
     ]
 
 
-def owe_one_sided(work: UnitOfWork, bank: Bank, until: date) -> list[Task]:
+def owe_one_sided(work: UnitOfWork, bank: Bank, since: date, until: date) -> list[Task]:
     """Open a task for each item of a bank that one side alone has; end those of which both have.
 
     The bank is locked by the caller.
 
     Args:
-        until: items of this date and of earlier ones.
+        since: items of this date and of later ones, `until` of this date and of earlier ones.
     """
     node = company(work.session).id
     one_sided = items(work.session, bank)
     _end(work, bank, {item.subject for item in one_sided})
     opened = []
     for item in one_sided:
-        if item.on <= until and item.subject is not None and not _has_task(work, item.subject):
+        if (
+            since <= item.on <= until
+            and item.subject is not None
+            and not _has_task(work, item.subject)
+        ):
             row = work.session.get_one(_TABLES[item.subject[0]], item.subject[1])
             due_on = work.today + DUE
             opened.append(

@@ -132,6 +132,19 @@ def statement_balance(session: Session, bank: str, until: date | None = None) ->
     return int(session.scalars(total).one())
 
 
+def first_statement(session: Session, bank: str) -> date | None:
+    """Return the first date of a bank's statements; None: it has sent none.
+
+    Money of earlier dates was never compared with one, so no task is made of it.
+    """
+    first: date | None = session.scalars(
+        select(func.min(BankLine.paid_on)).where(
+            BankLine.bank == bank, BankLine.kind == BankFileKind.STATEMENT
+        )
+    ).one()
+    return first
+
+
 def _lines_of_customers(
     session: Session, bank: str, on: date | None, until: date | None
 ) -> Iterator[BankLine]:

@@ -118,8 +118,9 @@ def test_upkeep_owes_tasks_for_what_waits_for_more_than_three_days(counter: Coun
     a_bank(counter)
     load(counter, COLLECTED, "R1,A1,35.00", "R2,x,5.00", "R3,y,6.00")
     counter.do(Role.ACCOUNTANT, bank_lines.send_back, line="L2")
+    load(counter, STATEMENT, "X9,unknown,3.00")
     owed = None
-    for days, tasks in ((3, 0), (1, 4), (1, 4)):
+    for days, tasks in ((3, 0), (1, 5), (1, 5)):
         later = update(Desk).values(clock=Desk.clock + days * DAY)
         counter.work(lambda work, later=later: work.session.execute(later))
         owed = owe_bank_tasks(counter.database, owed)
@@ -129,6 +130,7 @@ def test_upkeep_owes_tasks_for_what_waits_for_more_than_three_days(counter: Coun
         (TaskKind.ONE_SIDED, "bank_line/2", TaskState.OPEN),
         (TaskKind.ONE_SIDED, "bank_line/1", TaskState.OPEN),
         (TaskKind.ONE_SIDED, "bank_line/3", TaskState.OPEN),
+        (TaskKind.ONE_SIDED, "bank_line/4", TaskState.OPEN),
         (TaskKind.SUSPENSE, "bank_line/3", TaskState.OPEN),
     ]
     counter.do(Role.ACCOUNTANT, bank_lines.match, line="L3", to="A1")
@@ -139,3 +141,18 @@ def test_a_bank_without_lines_has_nothing_to_compare(counter: Counter) -> None:
     a_bank(counter)
     told = _reconciled(counter)
     assert (told["in_transit"], told["tasks"], told["both"]) == (0, [], [])
+
+
+def test_money_from_before_the_first_statement_of_a_bank_is_no_task(counter: Counter) -> None:
+    a_bank(counter)
+    load(counter, COLLECTED, "R1,A1,35.00")
+    later = update(Desk).values(clock=Desk.clock + 9 * DAY)
+    counter.work(lambda work: work.session.execute(later))
+    owe_bank_tasks(counter.database, None)
+    assert _tasks(counter) == []
+    counter.at += DAY
+    load(counter, STATEMENT, "X9,unknown,3.00", at=f"{TODAY + timedelta(days=1)} 09:00:00")
+    owe_bank_tasks(counter.database, None)
+    assert _tasks(counter) == [(TaskKind.ONE_SIDED, "bank_line/2", TaskState.OPEN)]
+    told = _reconciled(counter, days=1)
+    assert (_names(told)["ours_only"], told["tasks"]) == ([("R1", 35_00, None)], [])
