@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from meterctl.utility.story.scenes.founding import ACCOUNTANT
+from meterctl.utility.story.scenes.founding import ACCOUNTANT, AUDITOR
 from tests.browser import support
 from tests.browser.support import Browser
 from tests.browser.visits import DAY, sell, sign_in
@@ -14,6 +14,8 @@ from tests.support.desk_served import Served, furnished, serving
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 WIDTH, HEIGHT = 1200, 750
+MARGIN = 20
+"""Room below a page, pixels."""
 SALES = ("30.00", "100.00", "45.00")
 PREVIEWED = "60.00"
 
@@ -22,7 +24,7 @@ def make_pictures(browser: Browser, served: Served) -> list[Path]:
     """Sell a few times, then write a picture of each page; return the files."""
     desk, written = served.desk, []
     numbers = [desk.agreements[home.unit] for home in desk.homes()]
-    browser.resize(WIDTH, HEIGHT)
+    desk.office.start(AUDITOR, "check").communicate()
     sign_in(browser, served, desk.vendor)
     for number, amount in zip(numbers, SALES, strict=False):
         sell(browser, served, number, amount)
@@ -36,7 +38,10 @@ def make_pictures(browser: Browser, served: Served) -> list[Path]:
 
 def _picture(browser: Browser, path: str, name: str) -> Path:
     """Write a picture of a page."""
+    browser.resize(WIDTH, HEIGHT)
     browser.go(path)
+    body = "return Math.ceil(document.querySelector('main').getBoundingClientRect().bottom)"
+    browser.resize(WIDTH, int(browser.driver.execute_script(body)) + MARGIN)
     target = FOLDER / f"desk-{name}.png"
     browser.screenshot(target)
     return target
