@@ -8,6 +8,7 @@ import textwrap
 
 from pages import ROOT
 from pages.card import card
+from pages.desk_api import desk_api
 from pages.desk_states import desk_states
 from pages.lists import events, faults, glossary, sealed_messages
 from pages.manual import meter_sim, meterctl
@@ -26,6 +27,7 @@ PAGES = {
     "events.md": events,
     "faults.md": faults,
     "glossary.md": glossary,
+    "desk-api.md": desk_api,
     "desk-states.md": desk_states,
     "maps.md": maps,
     "rights.md": rights,

@@ -306,7 +306,7 @@ def _header(name: str, description: str) -> Values:
     }
 
 
-_TOLD = {
+TOLD = {
     400: "The body or the key cannot be read.",
     401: "No person is signed in with this cookie or token.",
     403: "The person may not do it.",
@@ -323,6 +323,6 @@ _TOLD = {
 def problems(statuses: Iterable[int]) -> dict[int | str, Values]:
     """Return the refusals of an operation as OpenAPI has them."""
     return {
-        status: {"model": ProblemDetails, "description": _TOLD[status]}
+        status: {"model": ProblemDetails, "description": TOLD[status]}
         for status in sorted({401, *statuses})
     }

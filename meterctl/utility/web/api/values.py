@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, create_model
@@ -169,7 +169,7 @@ _SENT_TYPES: Mapping[Unit, Any] = {
 def _sent_type(annotation: Any, unit: Unit | None) -> Any:
     """Return the type of a figure in an answer."""
     parts = get_args(annotation)
-    if get_origin(annotation) is UnionType and NoneType in parts:
+    if get_origin(annotation) in (Union, UnionType) and NoneType in parts:
         return _sent_type(parts[0], unit) | None
     if get_origin(annotation) is tuple:
         return list[_sent_type(parts[0], unit)]  # type: ignore[misc]

@@ -74,11 +74,14 @@ class Task(Told):
 
 
 class MovedTask(Told):
-    """A task that was moved; of an approval also what was done by it."""
+    """A task that was moved. Of an approval the fields of what it did stand here, too.
+
+    Where what it did has a `kind` and a `state`, such as a sale, these are told.
+    """
 
     task: str
-    kind: TaskKind
-    state: TaskState
+    kind: str
+    state: str
     outcome: str
 
 

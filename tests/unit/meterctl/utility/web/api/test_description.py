@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from decimal import Decimal
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from meterctl.utility.rules.rights import Role
+from meterctl.utility.rules.transitions import SaleEvent
+from meterctl.utility.store.sale_books import move
 from tests.support.desk_api import API, Script, script_of
 from tests.support.desk_pages import Pages
+from tests.support.desk_world import a_customer
 
-BANK = """\
-code = "BA"
-"""
+EXAMPLES = Path(__file__).parents[6] / "examples"
 
 
 class Described:
@@ -98,6 +101,7 @@ def test_the_description_names_every_operation_its_tag_and_its_problems(
 def test_answers_are_as_described(pages: Pages, schema: dict[str, Any], everyone: Script) -> None:
     pages.counter.terms()
     pages.counter.read(0)
+    pages.counter.work(lambda work: a_customer(work, pages.counter.world.station, "2"))
     second = pages.counter.person(Role.ADMIN, "second").number
     for role in Role:
         pages.let_in(second, role)
@@ -105,14 +109,21 @@ def test_answers_are_as_described(pages: Pages, schema: dict[str, Any], everyone
     _archive(one)
     _people(one, other)
     _agreement(one)
-    _counter(one, other)
+    _counter(pages, one, other)
+    _meters(pages, one)
+    _banks(one)
+    _takeover(one, other)
     _books(one)
     asked = one.asked | other.asked
     described = {each["operationId"] for path in schema["paths"].values() for each in path.values()}
     assert described - asked == _NOT_ASKED
 
 
-_NOT_ASKED = {"live"}
+_NOT_ASKED = {
+    "live", "agreement_write_terms", "reading_explain", "reading_set_back", "reading_end_epoch",
+    "bank_out", "worker_give_up",
+}  # fmt: skip
+"""Operations that the story does not come to: most need a meter that has answered."""
 
 
 def _archive(one: Described) -> None:
@@ -188,17 +199,111 @@ def _agreement(one: Described) -> None:
     one.post(f"/documents/{document}/get", status=200)
     one.post(f"/agreements/{number}/provision", {"opened": True}, 200)
     one.get("/agreements", state="new")
+    point = one.get("/points", text="2 Main Street")["rows"][0]["number"]
+    second = one.post("/agreements", {"customer": "C1", "point": point})["agreement"]
+    one.post(f"/agreements/{second}/withdraw", {"reason": "moved away"}, 200)
     one.get(f"/agreements/{number}")
     one.get("/agreements/A1")
 
 
-def _counter(one: Described, other: Described) -> None:
-    """Sell, pay, count and close."""
+def _counter(pages: Pages, one: Described, other: Described) -> None:
+    """Sell, and end each sale in another way."""
+
+    def moved(sale: int, *events: SaleEvent) -> None:
+        for event in events:
+            pages.counter.work(lambda work, event=event: move(work, sale, event))
+
+    def sold() -> str:
+        number: str = one.post("/sales", {"agreement": "A1", "amount": "50.00"})["sale"]
+        return number
+
+    one.post("/shifts", {"node": "0011", "float": "100.00"})
+    first = sold()
+    one.post(f"/sales/{first}/cancel", {"reason": "typed wrong"}, 200)
+    second = sold()
+    moved(2, SaleEvent.RUN, SaleEvent.OPEN_OUTCOME)
+    task = one.post(f"/sales/{second}/settle", {"as": "dead", "reason": "lost"}, 200)["task"]
+    other.post(f"/tasks/{task}/approve", status=200)
+    one.post(f"/sales/{second}/payout", {"channel": "cash"}, 200)
+    sold()
+    moved(3, SaleEvent.RUN, SaleEvent.REFUSED)
+    one.post("/sales/S3/sell-again", {"amount": "60.00"})
+    moved(4, SaleEvent.RUN, SaleEvent.CONFIRMED)
+    one.post("/sales/S4/move", {"to": "A2"}, 200)
+    one.get("/sales", state="delivered")
+    one.get("/sales/S4")
+    one.get("/receipts/S4")
+    one.post("/receipts/S4/print", status=200)
+    paid = one.post("/payments", {"agreement": "A1", "amount": "35.20"})["payment"]
+    one.post(f"/payments/{paid}/move", {"to": "A2"}, 200)
+    paid = one.post("/payments", {"agreement": "A1", "amount": "20.00"})["payment"]
+    one.get(f"/payments/{paid}")
+    one.post(f"/payments/{paid}/bounce", {"reason": "false"}, 200)
+    one.post("/refunds", {"agreement": "A2", "amount": "5.00"})
+    one.get("/shifts", all=True)
+    cash, given = (Decimal(one.get("/shifts/own")[name]) for name in ("cash", "float"))
+    one.post("/shifts/own/count", {"counted": str(cash + given)}, 200)
+    one.post("/shifts/own/recount", status=200)
+    one.post("/shifts/own/count", {"counted": str(cash + given - 1)}, 200)
+    closed = one.post("/shifts/own/close", {"slip": "B-77"}, 200)["shift"]
+    one.get(f"/sheets/shift/{closed}")
+
+
+def _meters(pages: Pages, one: Described) -> None:
+    """Read, compare, and propose what is done where a meter does not fit the books."""
+    pages.counter.serve_wire()
+    one.get("/readings/A1")
+    one.post("/readings", {"of": "A1"})
+    one.get("/orders", all=True)
+    order = one.get("/orders", meter="000000000001")["rows"][0]["number"]
+    one.get(f"/orders/{order}")
+    one.post("/agreements/A1/compare", status=200)
+    one.post("/comparisons", {}, 200)
+    one.get("/findings", all=True)
+
+
+def _banks(one: Described) -> None:
+    description = (EXAMPLES / "banks" / "shipped.toml").read_text()
+    bank = one.post("/banks", {"description": description})["bank"]
+    one.get("/banks")
+    one.get(f"/banks/{bank}")
+    lines = "reference,party,amount,paid_at\nR1,unknown-party,12.00,2026-09-21 10:00:00\n"
+    file = {"content": b64encode(lines.encode()).decode(), "name": "in.csv", "kind": "collected"}
+    one.post(f"/banks/{bank}/files", file)
+    one.get("/bank-files", bank=bank)
+    one.get("/bank-files/F1")
+    one.get("/bank-lines", state="suspense")
+    one.post("/bank-lines/L1/match", {"agreement": "A1"}, 200)
+    file["content"] = b64encode(lines.replace("R1", "R2").encode()).decode()
+    one.post(f"/banks/{bank}/files", file)
+    one.post("/bank-lines/L2/send-back", {"reason": "not ours"}, 200)
+    one.post(f"/banks/{bank}/reconcile/2026-09-21", status=200)
+    one.post("/mandates", {"agreement": "A1", "bank": bank, "reference": "M1"})
+    one.get("/mandates")
+    one.post("/mandates/A1/end", {"reason": "asked"}, 200)
 
 
 def _books(one: Described) -> None:
-    for path in ("/status", "/time", "/today", "/check", "/audit", "/orders", "/workers"):
+    for path in ("/status", "/time", "/today", "/check", "/audit", "/workers"):
         one.get(path)
-    one.get("/today/tasks_late")
+    one.get("/today/findings")
     one.get("/sheets/day/2026-09-21")
-    one.get("/ledger/A1")
+    one.get("/ledger/A1", limit=3)
+    task = next(each for each in one.get("/tasks")["rows"] if each["kind"] != "approval")
+    one.post(f"/tasks/{task['number']}/done", {"outcome": "counted again"}, 200)
+    one.post("/shifts/1/count", {"counted": "100.00"}, 200)
+    one.post("/shifts/1/close", {}, 200)
+    one.post("/time/advance", {"by": "1d"}, 200)
+    one.post("/days/2026-09-21/close", status=200)
+    assert len(one.get("/sheets/day/2026-09-21")["seal"]["seal"]) == 64
+
+
+def _takeover(one: Described, other: Described) -> None:
+    text = (
+        "meter,port,node,address,class,capacity,name,bills\n"
+        "000000000091,p1,0101,5 Main Street,resident,8kW,Han,2026-07 35.20 2026-08-15\n"
+    )
+    digest = one.post("/takeovers", {"csv": text})["sha256"]
+    assert one.get(f"/takeovers/{digest}")["rows"][0]["open"] == "35.20"
+    other.post(f"/takeovers/{digest}/approve", {"unread": True}, 200)
+    other.post(f"/takeovers/{digest}/again", status=200)
