@@ -24,6 +24,7 @@ SUBJECTS = (
     "top_ups",
     "desk_ledger",
     "desk_wire",
+    "desk_pages",
     "field",
     "starvation",
     "start",

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -33,9 +33,15 @@ class Child:
     """A server process.
 
     The constructor waits for its first line on stdout, the ready line; leaving the context ends it.
+    `variables` are added to the environment.
     """
 
-    def __init__(self, command: Sequence[str], pass_fds: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        pass_fds: Sequence[int] = (),
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = Path(command[0]).name
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process has ended
         self._process = subprocess.Popen(
@@ -44,6 +50,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             pass_fds=tuple(pass_fds),
+            env=None if variables is None else {**os.environ, **variables},
         )
         try:
             self.ready = self._first_line()

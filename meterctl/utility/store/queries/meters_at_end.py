@@ -138,9 +138,14 @@ def _moved_since(end: DateEnd) -> ColumnElement[bool]:
             Sale.epoch == Reading.epoch,
             Sale.sequence > Reading.credit_sequence,
         )
+        .correlate(Entry, Reading)
         .exists()
     )
-    held = select(Account.id).where(Account.kind.in_(IN_METERS), Account.owner_id == Agreement.id)
+    held = (
+        select(Account.id)
+        .where(Account.kind.in_(IN_METERS), Account.owner_id == Agreement.id)
+        .correlate(Agreement)
+    )
     return (
         select(Entry.id)
         .join(Transfer, Transfer.entry_id == Entry.id)

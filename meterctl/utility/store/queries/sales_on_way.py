@@ -49,6 +49,7 @@ def sales_on_way(
     again = Entry.kind == f"sale_{SaleEvent.SELL_AGAIN}"
     began_later = _booked_later(end, Transfer.credit_id, ~again)
     follows_later = _booked_later(end, Transfer.credit_id, again)
+    not_ended = select(Sale.id).where(Sale.state.in_(UNDELIVERED))
     ended_later = _booked_later(end, Transfer.debit_id, true())
     wanted = (
         select(
@@ -61,7 +62,7 @@ def sales_on_way(
             Sale.taken_at < end.at,
             Sale.id.not_in(began_later),
             or_(Sale.follows_id.is_(None), Sale.follows_id.not_in(follows_later)),
-            or_(Sale.state.in_(UNDELIVERED), Sale.id.in_(ended_later)),
+            Sale.id.in_(not_ended.union_all(ended_later)),
         )
         .order_by(Sale.taken_at, Sale.id)
     )  # fmt: skip

@@ -128,6 +128,19 @@ def test_a_sale_after_the_date_takes_nothing_from_its_comparison(
     assert (found.compared, found.in_meter, found.credit_read) == (1, 49_00, 49_00 * CENT)
 
 
+def test_a_reading_before_the_sales_of_the_date_takes_nothing_from_its_comparison(
+    desk: Database, world: World
+) -> None:
+    _read(desk, world, TODAY, 0, sold=0)
+    _sell(desk, world, "K1", TOMORROW, SaleEvent.RUN, SaleEvent.CONFIRMED)
+    _read(desk, world, TOMORROW, 1_00)
+    _sell(desk, world, "K2", LATER, SaleEvent.RUN, SaleEvent.CONFIRMED)
+    actor = an_accountant(world, world.vendor.staff_id or 0)
+    sheet, _ = _sheet(desk, actor, TOMORROW, LATER)
+    found = sheet.meters
+    assert (found.compared, found.in_meter, found.credit_read) == (1, 49_00, 49_00 * CENT)
+
+
 def test_what_is_sold_after_the_reading_of_the_date_is_not_compared(
     desk: Database, world: World
 ) -> None:
