@@ -174,4 +174,3 @@ def all_at_once(clients: Sequence[Client], act: Callable[[Client], float]) -> li
     if errors:
         raise BenchmarkError(str(errors[0])) from errors[0]
     return took
-
