@@ -34,7 +34,8 @@ _TEXT = f"""\
 # The API of the desk
 
 {NOTE}
-`meterctl desk serve` serves an API beside its pages, under `/api/v1`, with a description (OpenAPI) \
+`meterctl desk serve` serves an API beside its pages, under `/api/v1`, with a description \
+(OpenAPI) \
 at `/api/v1/openapi.json`. Each operation does what the command of its row does, with the same \
 services, rights and audit.
 
@@ -55,11 +56,13 @@ before it, and `--host NAME` names it.
 ## Who asks
 
 A script sends the token of a person: `Authorization: Bearer TOKEN` (`meterctl desk staff token`). \
-Give each script a person of its own, with the roles that it needs, so that the audit tells it from \
+Give each script a person of its own, with the roles that it needs, so that the audit tells it \
+from \
 others. Keep the header in a file, as above: what stands in the words of a command can be seen by \
 others on the computer.
 
-The pages' own cookie is taken too; a mutation then needs `{CSRF_HEADER}`, and comes from a page of \
+The pages' own cookie is taken too; a mutation then needs `{CSRF_HEADER}`, and comes from a \
+page of \
 ours.
 
 ## Keys
@@ -67,7 +70,8 @@ ours.
 Each POST and PATCH carries `{KEY_HEADER}`: 1 to 64 letters, digits, `.`, `-` and `_`. Draw it \
 once, write it down, and send it again with the same request until there is an answer: what is \
 asked is done once. The second answer is the first one, with `replayed: true` and the header \
-`{REPLAYED_HEADER}: true`; of a sale it is the sale as it stands now. Another request under the key \
+`{REPLAYED_HEADER}: true`; of a sale it is the sale as it stands now. Another request under the \
+key \
 is refused (422). A key belongs to the person who used it first. It is the `--key` of the command, \
 so a sale that a script began can be gone on with by `meterctl desk sell --key`, and the other way \
 round.
@@ -128,13 +132,15 @@ A list answers `rows` and `next`. `limit` is 1 to 1000, 100 where it is not give
 
 ```sh
 curl -sS -H @authorization -H 'Idempotency-Key: till-7-000123' -H 'Prefer: wait=15' \\
-    -H 'Content-Type: application/json' -d '{{"agreement": "0101-2026-000001", "amount": "50.00"}}' \\
+    -H 'Content-Type: application/json' \\
+    -d '{{"agreement": "0101-2026-000001", "amount": "50.00"}}' \\
     http://127.0.0.1:8700/api/v1/sales
 ```
 
 The money is taken with a receipt, and the order to the meter is begun. `Prefer: wait=N` waits for \
 its outcome, at most {LONGEST_WAIT_S} s; the answer is the sale as it stands then. 201 says that \
-the money is taken, `state` whether the meter has it: see [what `unknown` means](desk.md). While it \
+the money is taken, `state` whether the meter has it: see [what `unknown` means](desk.md). \
+While it \
 is `taken`, `sending` or `unknown` do not sell again: read `/sales/KEY`, or listen.
 
 ## Live

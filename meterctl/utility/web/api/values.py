@@ -14,7 +14,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, create_model
+from pydantic import BaseModel, BeforeValidator, Field, Strict, StringConstraints, create_model
 from pydantic.json_schema import WithJsonSchema
 
 from meterctl.utility.rules.calendar import moment_text
@@ -88,6 +88,9 @@ DurationIn = Annotated[
 ]
 """A time in a request: a text, ms within."""
 
+Flag = Annotated[bool, Strict()]
+Number = Annotated[int, Strict(), Field(ge=1, le=2**31 - 1)]
+"""The number of a row, or of a version."""
 Base64In = Annotated[
     bytes,
     BeforeValidator(_base64),

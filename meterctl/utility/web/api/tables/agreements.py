@@ -31,9 +31,9 @@ from meterctl.utility.web.api.operations import (
     calling,
 )
 from meterctl.utility.web.api.tables.imports import digest_of
-from meterctl.utility.web.api.values import FileText, Name, Text
+from meterctl.utility.web.api.values import FileText, Flag, Name, Text
 
-Terms = dict[Name, Text | bool | int | None]
+Terms = dict[Name, Text | Flag | int | None]
 """Terms by the names of a file of terms, with their texts: "max_credit": "300.00"."""
 
 
@@ -56,7 +56,7 @@ class Signed(Asked):
 class Provision(Asked):
     """Whether the meter's account is opened with 0.00; else the first sale opens it."""
 
-    opened: bool = False
+    opened: Flag = False
 
 
 class Everywhere(Asked):
@@ -83,7 +83,7 @@ class TakeoverFile(Asked):
 class TakeoverApproval(Asked):
     """`unread`: also the meters that were not read, unseen."""
 
-    unread: bool = False
+    unread: Flag = False
 
 
 def _draft(call: Call) -> Answer:

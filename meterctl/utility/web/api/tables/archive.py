@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from meterctl.utility.model.party import CustomerClass
 from meterctl.utility.services.archive import customers, meters, points, ports
@@ -24,12 +24,12 @@ from meterctl.utility.web.api.operations import (
     calling,
 )
 from meterctl.utility.web.api.tables.imports import import_of
-from meterctl.utility.web.api.values import Name, Text
+from meterctl.utility.web.api.values import Flag, Name, Text
 
 Phones = Annotated[list[Name], Field(max_length=20)]
-Capacity = Annotated[int, Field(ge=0, le=10**12, description="Agreed power, mW.")]
-ReadDay = Annotated[int, Field(ge=1, le=28)]
-Unit = Annotated[int, Field(ge=1, le=247)]
+Capacity = Annotated[int, Strict(), Field(ge=0, le=10**12, description="Agreed power, mW.")]
+ReadDay = Annotated[int, Strict(), Field(ge=1, le=28)]
+Unit = Annotated[int, Strict(), Field(ge=1, le=247)]
 
 
 class NewCustomer(Asked):
@@ -38,7 +38,7 @@ class NewCustomer(Asked):
     name: Name
     id_number: Text | None = None
     phones: Phones = Field(default_factory=list)
-    protected: bool = False
+    protected: Flag = False
     number: Text = ""
 
 
@@ -48,7 +48,7 @@ class ChangedCustomer(Asked):
     name: Name | None = None
     id_number: Text | None = None
     phones: Phones | None = None
-    protected: bool | None = None
+    protected: Flag | None = None
 
 
 class Unmasked(Asked):

@@ -36,7 +36,7 @@ from meterctl.utility.web.api.operations import (
     Values,
     calling,
 )
-from meterctl.utility.web.api.values import Base64In, FileText, Name, Text
+from meterctl.utility.web.api.values import Base64In, FileText, Name, Number, Text
 
 MOST_MANDATES = 1_000_000
 
@@ -97,7 +97,7 @@ class NewMandate(Asked):
     account: Text = ""
     from_on: date | None = Field(None, alias="from")
     to_on: date | None = Field(None, alias="to")
-    document: int | None = Field(None, ge=1, le=2**31 - 1)
+    document: Number | None = None
 
 
 def _load(call: Call) -> Answer:

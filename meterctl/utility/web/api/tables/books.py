@@ -84,11 +84,12 @@ def _today(found: Looked) -> Values:
 
 def _figure(found: Looked) -> list[Values]:
     visitor, q = found.visitor, found.query
+    before = 0 if q.after is None else whole(q.after, "after")
     rows = todays.rows(
         found.session, visitor.actor, visitor.now, visitor.database.zone, found.path["figure"],
-        q.node,
+        q.node, limit=q.limit + 1, offset=before,
     )  # fmt: skip
-    return [{**row, "row": str(number)} for number, row in enumerate(rows, 1)]
+    return [{**row, "row": str(number)} for number, row in enumerate(rows, before + 1)]
 
 
 def _check(found: Looked) -> Values:
@@ -150,7 +151,7 @@ BOOKS: tuple[Operation, ...] = (
     Look("/today", "today", "Show what each station sold, holds, does not know and owes.", _today,
          told.Today, query=AtNode),
     Look("/today/{figure}", "today_rows", "List the rows behind a figure of Today.", _figure,
-         told.RowOfFigure, query=FigurePage, by="row", is_whole=True),
+         told.RowOfFigure, query=FigurePage, by="row"),
     Look("/check", "check",
          "Prove the invariants of the books over the whole database, without the journal.", _check,
          told.Check),

@@ -24,7 +24,7 @@ from meterctl.utility.web.api.operations import (
     Values,
     calling,
 )
-from meterctl.utility.web.api.values import Base64In, Name
+from meterctl.utility.web.api.values import Base64In, Name, Number
 
 
 class NewDocument(Asked):
@@ -45,7 +45,7 @@ class DocumentPage(Page):
 class Printed(Asked):
     """Which version is printed, the newest if none is named, and in which language."""
 
-    version: int | None = Field(None, ge=1, le=2**31 - 1)
+    version: Number | None = None
     language: Language = Language.CHINESE
 
 

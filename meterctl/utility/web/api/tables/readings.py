@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, Strict
 
 from meterctl.utility.services import epoch_ends, explanations, findings, readings
 from meterctl.utility.store.findings import FindingRule
@@ -29,11 +31,14 @@ class Of(Asked):
     of: Name
 
 
+BankAccount = Annotated[int, Strict(), Field(ge=0, le=2**31 - 1)]
+
+
 class Explained(Of):
     """Where credit came from; `bank`: an agent sold it, and pays it into this one."""
 
     reason: Name
-    bank: int | None = Field(None, ge=1, le=2**31 - 1)
+    bank: BankAccount | None = None
 
 
 class Estimated(Of):

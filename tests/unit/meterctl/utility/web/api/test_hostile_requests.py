@@ -105,6 +105,17 @@ def test_an_amount_is_a_text_with_at_most_two_decimals(vendor: Script) -> None:
     assert vendor.get("/sales").json()["rows"] == []
 
 
+def test_a_number_or_a_flag_is_no_text(everyone: Script) -> None:
+    for path, wrong in (
+        ("/points", {"node": "0011", "address": "A", "capacity_mw": "8000000"}),
+        ("/points", {"node": "0011", "address": "A", "read_day": 1.0}),
+        ("/customers", {"name": "A", "protected": "no"}),
+        ("/customers", {"name": 5}),
+        ("/shifts", {"node": "0011", "float_amount": "1.00"}),  # its name is `float`
+    ):
+        assert problem_of(everyone.post(path, wrong)) == (422, "invalid"), wrong
+
+
 def test_lists_refuse_a_part_that_is_none(everyone: Script) -> None:
     for look in LOOKS:
         if look.by is None:
