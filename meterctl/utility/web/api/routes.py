@@ -41,6 +41,8 @@ LONGEST_WAIT_S = 15
 """How long an answer waits for the outcome of an order, s; the command line waits as long."""
 WAITING_AT_ONCE = 16
 """Requests that wait at the same time: each holds a thread, and others need some too."""
+_REHEARSED = 200
+"""Status of what was undone at its end."""
 _WAIT = re.compile(r"(?:^|,)\s*wait=(\d{1,3})\s*(?:,|$)")
 _VERSION = re.compile(r'"(\d{1,9})"')
 _NAMED = re.compile(r"{(\w+)}")
@@ -118,7 +120,7 @@ def _add_change(router: APIRouter, tag: str, change: Change) -> None:
     named = [_parameter("dry_run", query, False)] if change.dry_run else []
     body = [] if change.body is None else [_parameter("body", change.body)]
     _sign(endpoint, [*_of_path(change.path), *body, *named])
-    statuses = [400, 403, 404, 409, 422, 503]
+    statuses = [400, 403, 404, 409, 413, 422, 503]
     headers = [_header(KEY_HEADER, "Your own name for it: with the same one it is done once.")]
     if change.method == "PATCH":
         statuses += [412, 428]
@@ -132,9 +134,17 @@ def _add_change(router: APIRouter, tag: str, change: Change) -> None:
         tags=[tag],
         response_model=done(change.answer),
         status_code=change.status,
-        responses=problems(statuses),
+        responses={**_rehearsed(change), **problems(statuses)},
         openapi_extra={"parameters": headers},
     )
+
+
+def _rehearsed(change: Change) -> dict[int | str, Values]:
+    """Return the answer of a rehearsal as OpenAPI has it, where it has a status of its own."""
+    if not change.dry_run or change.status == _REHEARSED:
+        return {}
+    told = "A rehearsal: what would be answered."
+    return {_REHEARSED: {"model": done(change.answer), "description": told}}
 
 
 def _changed(request: Request, change: Change, dry_run: bool, given: Values) -> Response:
@@ -168,7 +178,7 @@ def _changed(request: Request, change: Change, dry_run: bool, given: Values) -> 
     headers = _etag(answer.values)
     if answer.replayed:
         headers[REPLAYED_HEADER] = "true"
-    status = 200 if dry_run else change.status
+    status = _REHEARSED if dry_run else change.status
     return JSONResponse(told, status, headers)
 
 

@@ -218,6 +218,7 @@ def _counter(pages: Pages, one: Described, other: Described) -> None:
         return number
 
     one.post("/shifts", {"node": "0011", "float": "100.00"})
+    one.post("/sales?dry_run=true", {"agreement": "A1", "amount": "50.00"}, 200)
     first = sold()
     one.post(f"/sales/{first}/cancel", {"reason": "typed wrong"}, 200)
     second = sold()
