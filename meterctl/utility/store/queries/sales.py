@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -51,8 +52,14 @@ def sale_number(sale_id: int | None) -> str | None:
 
 def describe_sale(session: Session, sale_id: int) -> dict[str, Any]:
     """Return a sale for people: its fields, its receipt, what is owed and what comes next."""
+    (told,) = describe_sales(session, [sale_id])
+    return told
+
+
+def describe_sales(session: Session, sale_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return sales as `describe_sale` does, in the order of their numbers as given."""
     follower = aliased(Sale)
-    sale, agreement, serial, shift, receipt, order, followed_by = session.execute(
+    rows = session.execute(
         select(
             Sale,
             Agreement.number,
@@ -68,10 +75,15 @@ def describe_sale(session: Session, sale_id: int) -> dict[str, Any]:
         .join(Receipt, Receipt.payment_id == Sale.payment_id, isouter=True)
         .join(Shift, Shift.id == Receipt.shift_id, isouter=True)
         .join(follower, follower.follows_id == Sale.id, isouter=True)
-        .where(Sale.id == sale_id)
-        .order_by(follower.id.desc())
-        .limit(1)
-    ).one()
+        .where(Sale.id.in_(sale_ids))
+        .order_by(follower.id)
+    )
+    last = {row[0].id: row for row in rows}  # of several followers the last one
+    return [_described(session, last[number]) for number in sale_ids]
+
+
+def _described(session: Session, row: Any) -> dict[str, Any]:
+    sale, agreement, serial, shift, receipt, order, followed_by = row
     receipt_number = None if receipt is None else numbering.receipt_number(shift, receipt)
     values = sale_values(sale)
     if sale.state is SaleState.TAKEN and not sale.cause:
