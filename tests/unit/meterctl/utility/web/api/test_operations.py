@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from meterctl.utility.errors import Refused
 from meterctl.utility.model.evidence import Audit
+from meterctl.utility.model.money import Sale
 from meterctl.utility.rules.rights import Role
 from meterctl.utility.web.api.operations import Change
 from meterctl.utility.web.api.tables import OPERATIONS
@@ -15,6 +16,7 @@ from meterctl.utility.web.people import COOKIE, csrf_of
 from protocols.command_line import command_of
 from tests.support.desk_api import API, Script, problem_of, script_of, script_with_role
 from tests.support.desk_pages import HOST, Pages
+from tests.support.told_statements import told_statements
 
 SALE = {"agreement": "A1", "amount": "50.00"}
 WITHOUT_OPERATION = {
@@ -224,6 +226,18 @@ def test_lists_come_in_pages_that_miss_nothing(everyone: Script) -> None:
             after = {"after": page["next"]}
         assert found == whole, path
     assert problem_of(everyone.get("/staff", after="no-such-number")) == (422, "after")
+
+
+def test_a_list_of_sales_takes_as_many_statements_as_one_sale(pages: Pages, vendor: Script) -> None:
+    for _ in range(6):
+        vendor.post("/sales", {**SALE, "amount": "1.00"})
+    pages.counter.work(lambda work: work.session.execute(update(Sale).values(cause="no line")))
+    counts = []
+    for limit in (1, 6):
+        with told_statements(pages.counter.database) as statements:
+            assert len(vendor.get("/sales", limit=limit).json()["rows"]) == limit
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
 
 
 def _audits(pages: Pages) -> int:
