@@ -17,7 +17,12 @@ from meterctl.utility.rules.sale_words import require_possible
 from meterctl.utility.rules.transitions import SaleEvent, SaleState
 from meterctl.utility.store.queries.agreements import find_agreement
 from meterctl.utility.store.queries.organisation import find_node
-from meterctl.utility.store.queries.sales import describe_sale, find_sale, node_of_agreement
+from meterctl.utility.store.queries.sales import (
+    describe_sale,
+    describe_sales,
+    find_sale,
+    node_of_agreement,
+)
 from meterctl.utility.store.queries.shifts import find_shift
 from meterctl.utility.store.unit_of_work import Actor
 
@@ -81,4 +86,4 @@ def list_(
         wanted = wanted.where(Organisation.path.startswith(below, autoescape=True))
     if after is not None:
         wanted = wanted.where(Sale.id < find_sale(session, after).id)
-    return [describe_sale(session, sale) for sale in session.scalars(wanted).all()]
+    return describe_sales(session, session.scalars(wanted).all())

@@ -157,7 +157,7 @@ def entries_on(session: Session, on: date, after: int, limit: int) -> list[Entry
     chosen = (
         select(Entry.id)
         .where(Entry.booked_on == on, Entry.id > after)
-        .order_by(Entry.id)
+        .order_by(Entry.id + 0)  # so that PostgreSQL looks among the date's entries alone
         .limit(limit)
         .subquery()
     )
