@@ -57,15 +57,19 @@ def measured(population: Population, engine: str, folder: Path, quick: bool) -> 
     """
     with _served(population, folder) as ours, _peer(population) as bare:
         signed_in = _clients(ours, population)
-        strangers = [
+        bare_clients = [
             Client(bare, population, f"v{n}-0", n) for n in range(CLIENTS)
-        ]  # nobody signs in at the peer
+        ]  # no person signs in at the peer
         for visit in VISITS:
-            yield _figure(visit, engine, signed_in[visit.role], strangers, quick)
+            yield _figure(visit, engine, signed_in[visit.role], bare_clients, quick)
 
 
 def _figure(
-    visit: Visit, engine: str, clients: Sequence[Client], strangers: Sequence[Client], quick: bool
+    visit: Visit,
+    engine: str,
+    clients: Sequence[Client],
+    bare_clients: Sequence[Client],
+    quick: bool,
 ) -> Figure:
     """Measure one page and the peer in turn."""
     took: list[float] = []
@@ -77,7 +81,9 @@ def _figure(
     try:
         for turn in range(-1, QUICK_ROUNDS if quick else ROUNDS):
             ours = all_at_once(clients, visit.act)
-            theirs = all_at_once(strangers, lambda each: each.get(f"/agreement/{each.agreement()}"))
+            theirs = all_at_once(
+                bare_clients, lambda each: each.get(f"/agreement/{each.agreement()}")
+            )
             if turn >= 0:
                 took += ours
                 peers += theirs

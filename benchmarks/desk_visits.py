@@ -56,7 +56,7 @@ class Client:
         self._csrf = csrf_of(cookie.partition("=")[2])
 
     def connect(self) -> None:
-        """Open a new connection: the server ends those that nobody uses."""
+        """Open a new connection: the server ends those that are not used."""
         self._connection.close()
         self._connection.connect()
 

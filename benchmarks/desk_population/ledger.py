@@ -71,6 +71,8 @@ class _Books:
     """Entries of one transfer each, in their order."""
 
     accounts: _Accounts
+    sequences: Counter[int] = field(default_factory=Counter)
+    """Sequence of the last sale that each customer's meter has taken, less 1."""
     entries: list[tuple[Any, ...]] = field(default_factory=list)
     transfers: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -142,10 +144,11 @@ def _sell_and_read(books: _Books) -> Iterator[tuple[Any, ...]]:
         round_, customer = divmod(reading - 1, plan.customers)
         n, k = customer + 1, round_ + 1
         at, on = morning(day) - 7 * HOUR + reading % 10_000, date_of(day)
-        credit = (OPENING + AMOUNT - k * COST) * CENT
+        sequence = 1 + books.sequences[n]
+        credit = (OPENING + sequence * AMOUNT - AMOUNT - k * COST) * CENT
         yield (
-            reading, n, n, "accepted", "wire", at, on.isoformat(), EPOCH, k * DAY, 1, 0, k * _FED,
-            credit, 0, k * COST * CENT, 0, 0, 0, 0, 0, 0, 0, "connected", "[]",
+            reading, n, n, "accepted", "wire", at, on.isoformat(), EPOCH, k * DAY, sequence, 0,
+            k * _FED, credit, 0, k * COST * CENT, 0, 0, 0, 0, 0, 0, 0, "connected", "[]",
             '{"account_state": "open"}',
         )  # fmt: skip
         sides = (accounts.in_meter(n), _ENERGY)
@@ -162,6 +165,7 @@ def _sell(books: _Books, n: int) -> None:
     books.book(f"taken/{n}", "sale_taken", sale.at, on, paid, AMOUNT, **named)
     if sale.state == "delivered":
         at = sale.at + 3 * SECOND
+        books.sequences[owner] += 1
         books.book(f"proved/{n}", "sale_confirmed", at, on, proved, AMOUNT, **named)
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
+from meterctl.cli.desk.desk_money import shown
 from meterctl.cli.desk.desk_options import desk_options
 from meterctl.cli.desk.desk_output import print_record, print_records
 from meterctl.cli.desk.signed_in import signed_in
+from meterctl.utility.rules.units import AMOUNTS
 from meterctl.utility.services import approvals, task_lists, tasks
 from meterctl.utility.store.unit_of_work import UnitOfWork
+from meterctl.utility.web.words.desk_words import WORDS
 from protocols.command_line import Argument, Context, Option, Program
 
 _task = Program("What persons owe by a date: approvals, slips, questions.")
@@ -35,7 +38,8 @@ def list_(
     with signed_in(given) as desk, desk.reading() as session:
         found = task_lists.list_(session, desk.actor, desk.today, mine=mine, late=late)
         columns = ("number", "kind", "action", "about", "node", "role", "state", "due_on", "staff")
-        print_records(given, [desk.record(row) for row in found], columns)
+        shown = found if given.json else [_in_words(row) for row in found]
+        print_records(given, [desk.record(row) for row in shown], columns)
 
 
 @_task.command("show")
@@ -43,7 +47,26 @@ def show(context: Context, number: TaskArgument) -> None:
     """Show a task with what it proposes."""
     given = desk_options(context)
     with signed_in(given) as desk, desk.reading() as session:
-        print_record(given, desk.record(task_lists.show(session, desk.actor, number)))
+        task = task_lists.show(session, desk.actor, number)
+        if not given.json:
+            proposed = task.pop("proposal") or {}
+            task = _in_words(task) | {
+                f"proposes {name.replace('_', ' ')}": _proposed(name, value)
+                for name, value in proposed.items()
+                if name != "action"
+            }
+        print_record(given, desk.record(task))
+
+
+def _in_words(task: dict[str, Any]) -> dict[str, Any]:
+    """Return a task with its action as people say it."""
+    words = WORDS["action"].get(task["action"] or "")
+    return task if words is None else {**task, "action": words[0]}
+
+
+def _proposed(name: str, value: Any) -> Any:
+    """Return a value of a proposal for people."""
+    return shown(value) if name in AMOUNTS and isinstance(value, int) else value
 
 
 @_task.command("take")

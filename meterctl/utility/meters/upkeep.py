@@ -7,60 +7,68 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import Select, exists, select
+from sqlalchemy.orm import Session
 
 from meterctl.utility.model.agreement import Agreement
 from meterctl.utility.model.banking import Bank
 from meterctl.utility.model.money import Sale
 from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.model.work import Task, TaskKind
+from meterctl.utility.rules import law
 from meterctl.utility.rules.calendar import Night, local_date, night_of
 from meterctl.utility.rules.rights import Role
 from meterctl.utility.rules.transitions import SaleState
-from meterctl.utility.store import bank_tasks
+from meterctl.utility.store import bank_tasks, settings
 from meterctl.utility.store.comparison_books import due_tonight, order_night
 from meterctl.utility.store.engine import Database
 from meterctl.utility.store.queries.bank_sides import first_statement
+from meterctl.utility.store.queries.organisation import company
 from meterctl.utility.store.tasks import open_task
 from meterctl.utility.store.unit_of_work import WORKER, repeated, unit_of_work
 from protocols.quantities import DAY
 
-CARD_OLD = 60 * DAY
-"""Age of a sale on a card that was not inserted, ms (UTILITY 5)."""
 CARD_DUE = timedelta(days=3)
 COMPARISONS = 200
 """Comparisons that one transaction orders: sales wait for it on SQLite."""
 
 
 def owe_card_tasks(database: Database) -> int:
-    """Open a task for each sale that lies on a card for 60 days; return how many are new.
+    """Open a task for each sale that lies on a card for as long as the company's `card_old` says.
 
     A task is made once for a card; it ends when the sale moves.
+
+    Returns:
+        How many are new.
     """
+    now = database.now()
+    with database.reading() as session:
+        old = _old_cards(session, now, local_date(now, database.zone))
+        if session.execute(old.limit(1)).first() is None:
+            return 0
+    with unit_of_work(database, WORKER, now) as work:
+        old = _old_cards(work.session, now, work.today)
+        rows = work.session.execute(old.order_by(Sale.id)).all()
+        for sale, node in rows:
+            open_task(work, TaskKind.CARD_OLD, sale, node, Role.VENDOR, work.today + CARD_DUE)
+        return len(rows)
+
+
+def _old_cards(session: Session, now: int, today: date) -> Select[Sale, int]:
+    """Return the query of sales on old cards that have no task, with their nodes."""
+    days = settings.value(session, law.CARD_OLD, company(session).id, None, today)
     known = exists().where(
         Task.kind == TaskKind.CARD_OLD,
         Task.subject_kind == Sale.__tablename__,
         Task.subject_id == Sale.id,
         Task.made_at >= Sale.changed_at,
     )
-    old = (
+    return (
         select(Sale, SupplyPoint.node_id)
         .join(Agreement, Agreement.id == Sale.agreement_id)
         .join(SupplyPoint, SupplyPoint.id == Agreement.point_id)
-        .where(
-            Sale.state == SaleState.ON_CARD,
-            Sale.changed_at <= database.now() - CARD_OLD,
-            ~known,
-        )
+        .where(Sale.state == SaleState.ON_CARD, Sale.changed_at <= now - days * DAY, ~known)
     )
-    with database.reading() as session:
-        if session.execute(old.limit(1)).first() is None:
-            return 0
-    with unit_of_work(database, WORKER, database.now()) as work:
-        rows = work.session.execute(old.order_by(Sale.id)).all()
-        for sale, node in rows:
-            open_task(work, TaskKind.CARD_OLD, sale, node, Role.VENDOR, work.today + CARD_DUE)
-        return len(rows)
 
 
 def order_comparisons(database: Database, ordered: date | None) -> date:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, func, select, union_all
+from sqlalchemy import ColumnElement, Subquery, and_, func, select, true, union_all
 
 from meterctl.utility.model.money import (
     Account,
@@ -54,12 +54,27 @@ def legs(
 
 def booked(first: date | None, last: date | None) -> ColumnElement[bool]:
     """Return the condition of transfers that are booked from one date to another, both with it."""
-    entries = select(Entry.id)
+    conditions = []
     if first is not None:
-        entries = entries.where(Entry.booked_on >= first)
+        conditions.append(Transfer.booked_on >= first)
     if last is not None:
-        entries = entries.where(Entry.booked_on <= last)
-    return Transfer.entry_id.in_(entries)
+        conditions.append(Transfer.booked_on <= last)
+    if first is not None:
+        conditions.append(_among(Entry.booked_on >= first, last))
+    return and_(true(), *conditions)
+
+
+def _among(since: ColumnElement[bool], last: date | None) -> ColumnElement[bool]:
+    """Return the condition of transfers between the first and the last entry of some dates.
+
+    It says nothing new of transfers whose dates are chosen, but engines find them by it: numbers
+    grow with dates, and transfers have no index of dates alone.
+    """
+    ids = Entry.id + 0  # so that PostgreSQL looks for it among the dates, not through all numbers
+    entries = and_(since, true() if last is None else Entry.booked_on <= last)
+    lowest = select(func.min(ids)).where(entries).scalar_subquery()
+    highest = select(func.max(ids)).where(entries).scalar_subquery()
+    return Transfer.entry_id.between(lowest, highest)
 
 
 def balances(
@@ -79,7 +94,7 @@ def balances(
     """
     where = None if until is None else booked(None, until)
     moved = legs(
-        kinds=kinds, owner=owner, of=of, where=where if whole else _after_last_close(until)
+        kinds=kinds, owner=owner, of=of, where=where if whole else _after_last_close(until, owner)
     )
     parts: list[Any] = [
         select(moved.c.kind, moved.c.owner_id, (moved.c.debit - moved.c.credit).label("amount"))
@@ -118,13 +133,15 @@ def _chosen(
         yield of
 
 
-def _after_last_close(until: date | None) -> ColumnElement[bool]:
+def _after_last_close(until: date | None, owner: int | None) -> ColumnElement[bool]:
     """Return the condition of transfers after the last closed date, up to a date."""
     closed = select(func.max(Day.on)).where(Day.state == DayState.CLOSED)
     if until is not None:
         closed = closed.where(Day.on <= until)
-    last = closed.scalar_subquery()
-    after = select(Entry.id).where(Entry.booked_on > func.coalesce(last, date.min))
+    last = func.coalesce(closed.scalar_subquery(), date.min)
+    conditions = [Transfer.booked_on > last]
     if until is not None:
-        after = after.where(Entry.booked_on <= until)
-    return Transfer.entry_id.in_(after)
+        conditions.append(Transfer.booked_on <= until)
+    if owner is None:  # the accounts of one owner have few transfers
+        conditions.append(_among(Entry.booked_on > last, until))
+    return and_(*conditions)

@@ -157,7 +157,7 @@ def entries_on(session: Session, on: date, after: int, limit: int) -> list[Entry
     chosen = (
         select(Entry.id)
         .where(Entry.booked_on == on, Entry.id > after)
-        .order_by(Entry.id)
+        .order_by(Entry.id + 0)  # so that PostgreSQL looks among the date's entries alone
         .limit(limit)
         .subquery()
     )
@@ -183,6 +183,8 @@ def _moved(
     """Return debits and credits by kind of what was booked from one date to another."""
     if first is not None and first > last:
         return {}
+    if of is None:
+        return _moved_of_all(session, first, last)
     moved = legs(of=of, where=booked(first, last))
     rows = session.execute(
         select(moved.c.kind, func.sum(moved.c.debit), func.sum(moved.c.credit)).group_by(
@@ -190,6 +192,27 @@ def _moved(
         )
     )
     return {kind: (int(debit), int(credit)) for kind, debit, credit in rows}
+
+
+def _moved_of_all(
+    session: Session, first: date | None, last: date
+) -> dict[AccountKind, tuple[int, int]]:
+    """Return debits and credits by kind; each transfer is read once for both of its accounts."""
+    debit, credit = aliased(Account), aliased(Account)
+    rows = session.execute(
+        select(debit.kind, credit.kind, func.sum(Transfer.amount))
+        .select_from(Transfer)
+        .join(debit, debit.id == Transfer.debit_id)
+        .join(credit, credit.id == Transfer.credit_id)
+        .where(booked(first, last))
+        .group_by(debit.kind, credit.kind)
+    )
+    moved: dict[AccountKind, tuple[int, int]] = {}
+    for debited, credited, amount in rows:
+        for kind, debits, credits_ in ((debited, amount, 0), (credited, 0, amount)):
+            before = moved.get(kind, (0, 0))
+            moved[kind] = (before[0] + int(debits), before[1] + int(credits_))
+    return moved
 
 
 def _net(moved: tuple[int, int] | None) -> int:

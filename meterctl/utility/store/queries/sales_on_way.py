@@ -82,16 +82,19 @@ def sales_on_way(
 
 
 def _booked_later(end: DateEnd, account: Any, which: ColumnElement[bool]) -> Select[int | None]:
-    """Return the statement for the sales of which a side of `undelivered` is booked later."""
+    """Return the statement for the sales of which a side of `undelivered` is booked later.
+
+    The kind is asked of each account: joined, SQLite begins with all accounts of the kind.
+    """
+    kind = select(Account.kind).where(Account.id == account).scalar_subquery()
     return (
         select(Entry.sale_id)
         .join(Transfer, Transfer.entry_id == Entry.id)
-        .join(Account, Account.id == account)
         .where(
             Entry.booked_on > end.on,
             Entry.sale_id.is_not(None),
             which,
-            Account.kind == AccountKind.UNDELIVERED,
+            kind == AccountKind.UNDELIVERED,
         )
     )
 

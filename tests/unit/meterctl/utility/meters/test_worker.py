@@ -24,11 +24,15 @@ from meterctl.utility.meters.upkeep import owe_card_tasks
 from meterctl.utility.meters.worker import Worker
 from meterctl.utility.model.metering import Meter, Port
 from meterctl.utility.model.money import Carrier, SaleKind
+from meterctl.utility.model.organisation import Setting
 from meterctl.utility.model.work import Task
 from meterctl.utility.model.work import Worker as WorkerRow
+from meterctl.utility.rules.law import ANY_CLASS, CARD_OLD
 from meterctl.utility.rules.leases import LATEST_MS, LEASE_MS
 from meterctl.utility.rules.transitions import SaleState
 from meterctl.utility.store.engine import Database
+from meterctl.utility.store.queries.organisation import company
+from meterctl.utility.store.unit_of_work import WORKER, unit_of_work
 from protocols.quantities import DAY, MINUTE
 from tests.support.desk_gateway import Died, Line
 from tests.support.desk_sales import a_sale, balances
@@ -359,6 +363,19 @@ def test_a_sale_that_lies_on_a_card_for_60_days_makes_one_task(desk: DeskAtWork)
     assert (owe_card_tasks(desk.database), owe_card_tasks(desk.database)) == (1, 0)
     with desk.database.reading() as session:
         assert session.scalars(select(Task.kind)).all() == ["card_old"]
+
+
+def test_a_card_is_old_after_the_days_of_the_setting(desk: DeskAtWork) -> None:
+    desk.gateway.card_in_reader = Presented("C1", SERIAL)
+    desk.sell(carrier=Carrier.CARD, parameters={"reader": CARD})
+    _reader(desk).run_once()
+    with unit_of_work(desk.database, WORKER, desk.database.now()) as work:
+        values = {"code": CARD_OLD.code, "node_id": company(work.session).id, "value": {"value": 9}}
+        work.add(Setting(**values, customer_class=ANY_CLASS, from_on=work.today, set_at=work.now))
+    desk.later(9 * DAY - 1)
+    assert owe_card_tasks(desk.database) == 0
+    desk.later(1)
+    assert owe_card_tasks(desk.database) == 1
 
 
 def test_an_order_that_is_carried_out_elsewhere_too_long_is_sought_in_the_journal(
