@@ -28,6 +28,7 @@ from meterctl.utility.services.sheets.figures import (
     ReadingAge,
     SaleTotal,
     TillFigures,
+    WholeCheck,
 )
 from meterctl.utility.store.checks import of_date
 from meterctl.utility.store.queries.balances import balances, booked
@@ -38,6 +39,7 @@ from meterctl.utility.store.queries.money import ChannelTotal, channel_totals, t
 from meterctl.utility.store.queries.node_parts import NodePart, part_of
 from meterctl.utility.store.queries.organisation import company
 from meterctl.utility.store.queries.sales_on_way import SaleOnWay, sales_on_way
+from meterctl.utility.store.queries.today import last_check
 from protocols.quantities import DAY, SECOND
 
 LISTED = 200
@@ -110,7 +112,16 @@ def day_figures(
             for each in checks
         ),
         not_looked_at=NOT_LOOKED_AT if node is None else NOT_OF_A_NODE,
+        whole_check=None if node else _whole_check(session, as_of),
     )  # fmt: skip
+
+
+def _whole_check(session: Session, as_of: int) -> WholeCheck | None:
+    """Return the last check of the whole database up to a moment; None: there was none."""
+    run = last_check(session, as_of)
+    if run is None:
+        return None
+    return WholeCheck(at=run.at, rows=run.rows, broken=tuple(run.broken))
 
 
 def kept_figures(session: Session, on: date) -> tuple[DaySheet, DayClose] | None:

@@ -51,7 +51,7 @@ def day_document(sheet: DaySheet, seal: SealFigures | None, zone: ZoneInfo) -> D
             _meters(sheet.meters),
             sales_section(sheet.undelivered, Word("Sales on their way to meters", "在途售电")),
             _open_sales(sheet.open_sales),
-            _checks(sheet),
+            _checks(sheet, zone),
         ),
         tuple(_sealed(seal, zone)),
         (words.ACCOUNTANT, words.CHECKED_BY),
@@ -244,7 +244,15 @@ def _open_sales(sales: tuple[OpenSale, ...]) -> Section:
     )  # fmt: skip
 
 
-def _checks(sheet: DaySheet) -> Section:
+def _whole_check(sheet: DaySheet, zone: ZoneInfo) -> Iterator[Word]:
+    """Yield the last check of the whole database, where there was one."""
+    if sheet.whole_check is not None:
+        at, rows = instant(sheet.whole_check.at, zone), sheet.whole_check.rows
+        found = ", ".join(sheet.whole_check.broken) or "all hold"
+        yield Word(f"I1 to I12 of the whole database, {at}: {rows} rows, {found}", "全库核对")
+
+
+def _checks(sheet: DaySheet, zone: ZoneInfo) -> Section:
     """Return every invariant: those that are looked at with counts, the others with the reason."""
     return Section(
         Word("Invariants", "核对"),
@@ -258,8 +266,11 @@ def _checks(sheet: DaySheet) -> Section:
         ]
         + [(Word(each.invariants, "未核对"), "-", "-") for each in sheet.not_looked_at],
         [
-            Word(f"{each.invariants}: not on this sheet: {each.reason}", "不在本单")
-            for each in sheet.not_looked_at
+            *(
+                Word(f"{each.invariants}: not on this sheet: {each.reason}", "不在本单")
+                for each in sheet.not_looked_at
+            ),
+            *_whole_check(sheet, zone),
         ],
     )  # fmt: skip
 

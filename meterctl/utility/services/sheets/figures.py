@@ -142,6 +142,14 @@ class NotLookedAt(Figures):
     reason: str
 
 
+class WholeCheck(Figures):
+    """The last `desk check` of the whole database before the sheet's moment."""
+
+    at: Instant
+    rows: int
+    broken: tuple[str, ...]
+
+
 class OneSidedFigures(Figures):
     """Money that the books or a bank's statement alone has, or both with other amounts."""
 
@@ -195,6 +203,7 @@ class DaySheet(Figures):
     open_sales: tuple[OpenSale, ...]
     checks: tuple[CheckFigures, ...]
     not_looked_at: tuple[NotLookedAt, ...]
+    whole_check: WholeCheck | None = None
 
 
 class ReceiptLine(Figures):

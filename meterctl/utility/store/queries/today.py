@@ -161,9 +161,12 @@ def rows_of_figure(
     return list(session.execute(wanted if limit is None else wanted.limit(limit)))
 
 
-def last_check(session: Session) -> CheckRun | None:
-    """Return the last run of `desk check`; None: it was never run."""
-    return session.scalars(select(CheckRun).order_by(CheckRun.id.desc()).limit(1)).one_or_none()
+def last_check(session: Session, until: int | None = None) -> CheckRun | None:
+    """Return the last run of `desk check`, up to an instant (ms); None: there was none."""
+    runs = select(CheckRun).order_by(CheckRun.id.desc()).limit(1)
+    if until is not None:
+        runs = runs.where(CheckRun.at <= until)
+    return session.scalars(runs).one_or_none()
 
 
 def _rows(figure: TodayFigure, moment: Moment) -> Subquery:

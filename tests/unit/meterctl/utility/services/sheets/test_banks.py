@@ -1,12 +1,15 @@
-"""The banks on the sheet of a date: as both sides were at its end, also where it is made later."""
+"""Banks and the last whole check on the sheet of a date: as they were at its end."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
+from meterctl.utility.model.evidence import CheckRun
+from meterctl.utility.rules.calendar import end_of
 from meterctl.utility.rules.rights import Role
 from meterctl.utility.services import bank_reconciliation
 from meterctl.utility.services.sheets.banks import bank_figures
+from meterctl.utility.services.sheets.day import day_figures
 from meterctl.utility.services.sheets.figures import BankFigures
 from protocols.quantities import DAY
 from tests.support.desk_banks import COLLECTED, STATEMENT, a_bank, load
@@ -50,3 +53,18 @@ def test_a_line_of_the_next_date_leaves_the_sheet_of_the_one_before_as_it_was(
     assert (before.ours_only, before.statement) == (1, 0)
     later = _figures(counter, 1)
     assert (later.both, later.ours_only, later.statement) == (1, 0, 35_00)
+
+
+@BOTH_ENGINES
+def test_a_sheet_has_the_last_check_of_the_whole_database_before_its_end(counter: Counter) -> None:
+    for days, rows in ((0, 5), (1, 7)):
+        values = {"at": counter.at + days * DAY, "took_ms": 1, "broken": [], "rows": rows}
+        counter.work(lambda work, values=values: work.add(CheckRun(**values)))
+    with counter.database.reading() as session:
+        zone = counter.database.zone
+        for on, rows in ((TODAY, 5), (TODAY + timedelta(days=1), 7)):
+            sheet = day_figures(session, counter.at + 3 * DAY, end_of(on, zone))
+            assert sheet.whole_check is not None
+            assert (sheet.whole_check.rows, sheet.whole_check.broken) == (rows, ())
+        none = day_figures(session, counter.at, end_of(TODAY - timedelta(days=1), zone))
+        assert none.whole_check is None
