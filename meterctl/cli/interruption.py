@@ -34,6 +34,21 @@ def interrupts() -> list[signal.Signals]:
 
 
 @contextlib.contextmanager
+def stopped_by_interrupts(stop: Callable[[], object]) -> Iterator[None]:
+    """Let the signals that interrupt a command call a function, which ends what the block does."""
+
+    def handle(_: int, __: FrameType | None) -> None:
+        stop()
+
+    before = {number: signal.signal(number, handle) for number in interrupts()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
 def restoring_on_quit(restore: Callable[[], object]) -> Iterator[None]:
     """Run a block that changes the terminal; SIGQUIT (Ctrl-\\) in it restores it, and then kills.
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
-from types import FrameType
 from typing import Annotated
 
 import uvicorn
@@ -17,7 +15,7 @@ from meterctl.cli.desk.desk_delivery import ThreadDelivery
 from meterctl.cli.desk.desk_gateway import gateway_of
 from meterctl.cli.desk.desk_options import desk_options
 from meterctl.cli.desk.signed_in import SignedIn, signed_in
-from meterctl.cli.interruption import interrupts
+from meterctl.cli.interruption import stopped_by_interrupts
 from meterctl.cli.output import emit, print_json, say
 from meterctl.errors import UsageError
 from meterctl.utility.errors import Invalid
@@ -103,15 +101,11 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Let Ctrl-C and SIGTERM end the server after the requests under way."""
 
-        def stop(_: int, __: FrameType | None) -> None:
+        def stop() -> None:
             self.should_exit = True
 
-        before = {number: signal.signal(number, stop) for number in interrupts()}
-        try:
+        with stopped_by_interrupts(stop):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 @contextmanager

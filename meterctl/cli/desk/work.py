@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Annotated
 
 from meterctl.cli.desk.desk_gateway import gateway_of
 from meterctl.cli.desk.desk_options import desk_options
 from meterctl.cli.desk.desk_output import print_done
 from meterctl.cli.desk.signed_in import SignedIn, signed_in
-from meterctl.cli.interruption import interrupts
+from meterctl.cli.interruption import stopped_by_interrupts
 from meterctl.cli.output import emit, print_json, say
 from meterctl.cli.scan_settings import duration_text
 from meterctl.utility.errors import Invalid
@@ -78,7 +74,7 @@ def work(
             say,
             waits=not once,
         )
-        with _stopping(worker):
+        with stopped_by_interrupts(worker.stop):
             if not once:
                 worker.run()
                 return
@@ -95,21 +91,6 @@ def _waiting(desk: SignedIn, count: int, due_at: int | None) -> str:
     later = due_at - desk.now
     when = "is due" if later <= 0 else f"is due in {duration_text(later)}"
     return f"; {count} wait, the next one {when}"
-
-
-@contextmanager
-def _stopping(worker: Worker) -> Iterator[None]:
-    """Let signals stop the worker, which ends the order that it carries out."""
-
-    def stop(_: int, __: FrameType | None) -> None:
-        worker.stop()
-
-    before = {number: signal.signal(number, stop) for number in interrupts()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _tell(desk: SignedIn, step: Step, begun: Begun, state: str) -> None:
