@@ -48,6 +48,8 @@ def pages_of(served: Served) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield desk.vendor, ("/counter", "/counter?q=Street", f"/counter/{agreement}", "/shift")
     yield desk.vendor, (f"/counter/{agreement}/sale?amount=12.00", f"/counter/{desk.hostile}")
     yield ACCOUNTANT, ("/today", f"/sheet/{DAY}", "/sheet", "/ledger", f"/ledger/{agreement}")
+    yield ACCOUNTANT, ("/bank", f"/customer/{agreement}", "/tasks/T1", "/sheet/shift/0101-000001")
     yield HEAD, ("/today", "/tasks", "/settings")
     yield CLERK, ("/tasks", "/settings", f"/counter/{desk.hostile}", "/counter?q=script")
+    yield CLERK, (f"/customer/{agreement}", f"/customer/{desk.hostile}")
     yield AUDITOR, ("/today", f"/sheet/{DAY}", "/ledger", "/tasks")
