@@ -35,6 +35,8 @@ PAGES: Mapping[str, Action] = {
     "settings": Action.SETTING_READ,
 }
 """Name of a page -> what a person may do who sees it."""
+COMPANY_SLASHES = 2
+"""Slashes of the path of the company (`/1/`), whose accounts the ledger shows."""
 YEAR = 365 * 24 * 3600
 
 
@@ -145,7 +147,9 @@ def _link(address: str, text: str) -> Markup:
 
 def pages_of(visitor: Visitor) -> list[str]:
     """Return the names of the pages that a person may see, in their order."""
-    return [name for name, action in PAGES.items() if paths(visitor.actor, action)]
+    held = {name: paths(visitor.actor, action) for name, action in PAGES.items()}
+    held["ledger"] = [path for path in held["ledger"] if path.count("/") == COMPANY_SLASHES]
+    return [name for name, found in held.items() if found]
 
 
 def _shown(value: Any) -> Any:

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
 
 from meterctl.utility.rules.calendar import end_of
+from meterctl.utility.rules.rights import Action
 from meterctl.utility.rules.typed_text import day
 from meterctl.utility.services import closing, shift_lists
 from meterctl.utility.services.sheets.day_document import day_document
@@ -17,6 +18,8 @@ from meterctl.utility.services.sheets.document import Document
 from meterctl.utility.services.sheets.lookup import dates_of, day_sheet, shift_sheet
 from meterctl.utility.services.sheets.page import sheet_body
 from meterctl.utility.services.sheets.shift_document import shift_document
+from meterctl.utility.store.queries.organisation import codes_of_paths, company
+from meterctl.utility.store.rights import paths
 from meterctl.utility.web.pages.asking import Asking, Posted, new_key
 from meterctl.utility.web.pages.rendering import page
 from meterctl.utility.web.people import Visitor
@@ -33,7 +36,17 @@ def choose(request: Request, visitor: Asking) -> Response:
     with visitor.reading() as session:
         dates = dates_of(session, visitor.actor, DATES)
         shifts = shift_lists.list_(session, visitor.actor, closed=True, limit=SHIFTS)
-    return page(request, visitor, "sheets.html", dates=dates, shifts=shifts, today=visitor.today)
+        codes = codes_of_paths(session, set(paths(visitor.actor, Action.SHEET_READ)))
+        sees_all = visitor.actor.may(Action.SHEET_READ, company(session).path)
+    return page(
+        request,
+        visitor,
+        "sheets.html",
+        dates=dates,
+        shifts=shifts,
+        today=visitor.today,
+        codes=[None] if sees_all else codes,
+    )
 
 
 @router.get("/sheet/shift/{number}")

@@ -39,27 +39,31 @@ class Tries:
     """Number of the person -> how many, and when the last one was, ms."""
     turn: threading.Lock = field(default_factory=threading.Lock)
 
-    def require_wait(self, number: str, now: int) -> None:
-        """Refuse a try that comes too early; raises NotPermitted."""
+    def begin(self, number: str, now: int) -> None:
+        """Count a try as a wrong one before it is compared, so that many at once are not free.
+
+        Raises:
+            NotPermitted: it comes too early; it is not counted.
+        """
         with self.turn:
             count, last = self.failed.get(number, (0, 0))
-        wait = min(LONGEST_WAIT, SECOND << min(20, max(0, count - FREE_TRIES)))
-        if count >= FREE_TRIES and 0 <= now - last < wait:
-            left = (last + wait - now + SECOND - 1) // SECOND
-            raise NotPermitted("wait", f"too many wrong passwords: wait {left} s")
-
-    def note(self, number: str, now: int, *, right: bool) -> None:
-        """Note how a try ended; the oldest numbers are forgotten."""
-        with self.turn:
-            if right:
-                self.failed.pop(number, None)
-                return
-            self.failed[number] = (self.failed.get(number, (0, 0))[0] + 1, now)
+            wait = min(LONGEST_WAIT, SECOND << min(20, max(0, count - FREE_TRIES)))
+            if count >= FREE_TRIES and 0 <= now - last < wait:
+                left = (last + wait - now + SECOND - 1) // SECOND
+                raise NotPermitted("wait", f"too many wrong passwords: wait {left} s")
+            self.failed[number] = (count + 1, now)
             while len(self.failed) > 10_000:
                 self.failed.pop(next(iter(self.failed)))
 
+    def was_right(self, number: str) -> None:
+        """Forget the tries of a number whose password was right."""
+        with self.turn:
+            self.failed.pop(number, None)
+
 
 _TRIES = Tries()
+_AT_ONCE = threading.BoundedSemaphore(8)
+"""Passwords that are compared or wait for it: each holds a thread, which sales need too."""
 
 
 @router.get("/sign-in")
@@ -109,11 +113,12 @@ def _person(office: Office, token: str, number: str, password: str) -> Actor:
     database, at = office.database, office.database.host_clock()
     if token:
         return authenticate(database, token, database.now())
-    _TRIES.require_wait(number, at)
+    if not _AT_ONCE.acquire(blocking=False):
+        raise NotPermitted("busy", "many persons sign in now: try again in a moment")
     try:
+        _TRIES.begin(number, at)
         actor = by_password(database, number, password, database.now())
-    except NotPermitted:
-        _TRIES.note(number, at, right=False)
-        raise
-    _TRIES.note(number, at, right=True)
+    finally:
+        _AT_ONCE.release()
+    _TRIES.was_right(number)
     return actor

@@ -17,7 +17,9 @@ from meterctl.utility.web.pages.asking import Asking, Form, Posted, new_key
 from meterctl.utility.web.pages.rendering import page
 
 router = APIRouter()
-MONEY_NAMES = frozenset({"amount", "claim", "given_back", "estimate", "credit", "debt"})
+MONEY_NAMES = frozenset(
+    {"amount", "claim", "given_back", "estimate", "credit", "debt", "ours", "banks"}
+)
 """Names of a proposal's values that are amounts (0.01)."""
 assert approvals.SERVICES  # imported for what an approval does
 _Asked = tuple[str, dict[str, Any], Callable[[UnitOfWork], dict[str, Any]]]

@@ -152,6 +152,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "shift_sheet": ("Sheet of the shift", "交班单"),
     # lists
     "all": ("All", "合计"),
+    "all_tasks": ("All", "全部"),
     "number": ("Number", "编号"),
     "date": ("Date", "日期"),
     "show": ("Show", "显示"),
@@ -251,6 +252,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "both_sides": ("A date from both sides", "按日对账"),
     "file_in": ("A file of the bank", "接收银行文件"),
     "file": ("File", "文件"),
+    "file_name": ("File name", "文件名"),
     "load_file": ("Book it", "入账"),
     "file_out": ("Debit due bills", "代扣到期账单"),
     "due_by": ("Due by", "到期日"),
@@ -264,7 +266,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "send_back": ("Send back", "退回"),
     "files": ("Files", "文件"),
     "lines": ("Lines", "行数"),
-    "loaded": ("Booked: {lines} lines.", "已入账 {lines} 行。"),
+    "loaded": ("Loaded: {lines} lines.", "已接收 {lines} 行。"),
     "loaded_before": (
         "This file was booked before; nothing was changed.",
         "该文件此前已入账，未作更改。",

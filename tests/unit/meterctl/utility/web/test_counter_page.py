@@ -149,6 +149,13 @@ def test_money_for_bills_is_taken_once_with_its_receipt(pages: Pages) -> None:
     assert _count(pages.counter, Payment) == 1
 
 
+def test_the_receipt_says_what_of_money_for_bills_went_in_advance(pages: Pages) -> None:
+    window = pages.signed_in("v1")
+    form = PageForm("post", "/payments", window.get("/counter").form("/sign-out").fields.copy())
+    page = window.send(form, key="K7", agreement="A1", amount="120.00")
+    assert "Advance 120.00" in page.text
+
+
 def test_a_receipt_is_printed_once_as_the_original_and_then_as_a_copy(pages: Pages) -> None:
     window = pages.signed_in("v1")
     sold = window.send(_before_the_yes(window, "50.00").form("/sales"))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from threading import BoundedSemaphore
+
 import pytest
 from sqlalchemy import select, update
 
+from meterctl.utility.errors import NotPermitted
 from meterctl.utility.model.organisation import Staff, StaffState, WebSession
 from meterctl.utility.services import staff
 from meterctl.utility.store.authentication import IDLE, WHOLE, hash_of
+from meterctl.utility.web.pages import sign_in
 from meterctl.utility.web.pages.sign_in import FREE_TRIES, own_path
 from tests.support.desk_pages import HOST, PageForm, Pages
 
@@ -69,6 +73,41 @@ def test_wrong_passwords_wait_longer_and_longer(pages: Pages) -> None:
     told = [window.send(form, number="v8", password="x").text for _ in range(FREE_TRIES + 1)]
     assert all("wrong" in each for each in told[:FREE_TRIES])
     assert "too many wrong passwords: wait 1 s" in told[FREE_TRIES]
+
+
+def test_passwords_that_are_tried_at_once_are_counted_before_they_are_compared(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form, compared = PageForm("post", "/sign-in", {"next": "/"}), []
+
+    def compares(*_: object) -> object:
+        compared.append(1)
+        if len(compared) < FREE_TRIES + 3:  # another window tries while this one is compared
+            told.append(pages.window().send(form, number="v7", password="x").text)
+        raise NotPermitted("password", "the number or the password is wrong")
+
+    told: list[str] = []
+    monkeypatch.setattr(sign_in, "by_password", compares)
+    pages.window().send(form, number="v7", password="x")
+    assert len(compared) == FREE_TRIES
+    assert "too many wrong passwords: wait 1 s" in told[0]
+
+
+def test_of_very_many_that_sign_in_at_once_some_are_asked_to_come_again(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sign_in, "_AT_ONCE", BoundedSemaphore(1))
+    told: list[str] = []
+
+    def compares(*_: object) -> object:
+        told.append(pages.window().send(form, number="v6", password="x").text)
+        raise NotPermitted("password", "the number or the password is wrong")
+
+    form = PageForm("post", "/sign-in", {"next": "/"})
+    monkeypatch.setattr(sign_in, "by_password", compares)
+    page = pages.window().send(form, number="v5", password="x")
+    assert "the password is wrong" in page.text
+    assert "many persons sign in now: try again in a moment" in told[0]
 
 
 def test_a_cookie_ends_when_it_is_left_alone_or_old_or_of_a_later_clock(pages: Pages) -> None:
