@@ -93,11 +93,21 @@ def readers_at(session: Session, actor: Actor, named: str) -> list[str]:
 
 def sale_of_key(session: Session, actor: Actor, key: str) -> str | None:
     """Return the number of the sale that a person made with a key, None where there is none."""
+    return _answered(session, actor, key, "sale")
+
+
+def receipt_of_key(session: Session, actor: Actor, key: str) -> str | None:
+    """Return the number of the receipt that a person made with a key, None where there is none."""
+    return _answered(session, actor, key, "receipt_number")
+
+
+def _answered(session: Session, actor: Actor, key: str, name: str) -> str | None:
+    """Return a field of what a person was answered under a key."""
     used = session.get(Request, key)
     if used is None or used.staff_id != actor.staff_id:
         return None
-    number: str | None = used.answer.get("sale")
-    return number
+    found: str | None = used.answer.get(name)
+    return found
 
 
 def _of_meter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -65,7 +66,8 @@ class Form:
 def amount_of(text: str, *, zero: bool = False) -> int:
     """Return a typed amount in 0.01; raises Invalid."""
     try:
-        return parse_amount(text.strip().replace("，", ".").replace("。", "."), zero=zero)
+        plain = unicodedata.normalize("NFKC", text.strip().replace("。", "."))
+        return parse_amount(plain, zero=zero)
     except QuantityError as error:
         raise Invalid("amount", f"{error}; no money was taken") from error
 

@@ -27,11 +27,21 @@ from protocols.replacements import printable
 
 router = APIRouter()
 ROWS = 100
+SAID = ("matched", "sent_back")
 
 
 @router.get("/bank")
-def show(request: Request, visitor: Asking) -> Response:
-    """Return the banks, the lines in suspense and the newest files."""
+def show(
+    request: Request,
+    visitor: Asking,
+    said: Annotated[str, Query(max_length=20)] = "",
+    line: Annotated[str, Query(max_length=20)] = "",
+) -> Response:
+    """Return the banks, the lines in suspense and the newest files.
+
+    Args:
+        said: what was just done with a line, one of `SAID`.
+    """
     with visitor.reading() as session:
         known = banks.list_(session, visitor.actor)
         waiting = bank_lists.lines(
@@ -45,6 +55,8 @@ def show(request: Request, visitor: Asking) -> Response:
         banks=known,
         waiting=waiting,
         files=files,
+        said=said if said in SAID else "",
+        line=line,
         today=visitor.today.isoformat(),
         act_key=new_key(),
     )
@@ -106,7 +118,7 @@ def match(visitor: Asking, form: Posted, line: str) -> Response:
         form.key,
         money=True,
     )
-    return see_other("/bank")
+    return see_other("/bank", said="matched", line=line)
 
 
 @router.post("/bank/lines/{line}/send-back")
@@ -120,7 +132,9 @@ def send_back(visitor: Asking, form: Posted, line: str) -> Response:
         form.key,
         money=True,
     ).values
-    return see_other(f"/tasks/{told['task']}" if "task" in told else "/bank")
+    if "task" in told:
+        return see_other(f"/tasks/{told['task']}")
+    return see_other("/bank", said="sent_back", line=line)
 
 
 @router.get("/bank/{bank}")

@@ -54,7 +54,6 @@ def customer(request: Request, visitor: Asking, agreement: str) -> Response:
         "counter_customer.html",
         customer=_customer(visitor, agreement),
         readers=_readers(visitor, agreement),
-        pay_key=new_key(),
         **side_of(visitor),
     )
 

@@ -27,6 +27,10 @@ from meterctl.utility.web.people import Visitor
 
 router = APIRouter()
 _Asked = tuple[str, dict[str, Any], Callable[[UnitOfWork], dict[str, Any]]]
+_ENDINGS = {
+    "application/pdf": ".pdf", "image/png": ".png", "image/jpeg": ".jpg", "text/html": ".html",
+    "text/plain": ".txt",
+}  # fmt: skip
 _INLINE = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
 """A printed agreement is shown with the style in it; nothing in it can do anything."""
 
@@ -157,7 +161,8 @@ def document(
     is_ours = told["kind"] == DocumentKind.PRINTED_AGREEMENT
     headers = {"Content-Security-Policy": _INLINE}
     if not is_ours:
-        headers["Content-Disposition"] = f'attachment; filename="{told["document"]}"'
+        name = f"{told['document']}{_ENDINGS.get(told['media_type'], '')}"
+        headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return Response(content, media_type=told["media_type"], headers=headers)
 
 

@@ -62,6 +62,5 @@ def act(visitor: Asking, form: Posted, name: str) -> Response:
         raise HTTPException(404, "there is no such page")
     route, body, do = ACTS[name](form)
     done = visitor.ask(route, body, do, form.key, money=True).values
-    return RedirectResponse(
-        "/counter" if name in ("open", "recount") else f"/sheet/shift/{done['shift']}", 303
-    )
+    after = {"open": "/counter", "recount": "/counter", "count": "/shift"}
+    return RedirectResponse(after.get(name, f"/sheet/shift/{done['shift']}"), 303)

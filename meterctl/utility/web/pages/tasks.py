@@ -10,14 +10,15 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from meterctl.utility.rules.rights import FOUR_EYES, Action
-from meterctl.utility.services import approvals, task_lists, tasks
+from meterctl.utility.rules.units import AMOUNTS
+from meterctl.utility.services import approvals, task_lists, task_subjects, tasks
 from meterctl.utility.store.rights import paths
 from meterctl.utility.store.unit_of_work import UnitOfWork
 from meterctl.utility.web.pages.asking import Asking, Form, Posted, new_key
 from meterctl.utility.web.pages.rendering import page
 
 router = APIRouter()
-MONEY_NAMES = frozenset(
+MONEY_NAMES = AMOUNTS | frozenset(
     {"amount", "claim", "given_back", "estimate", "credit", "debt", "ours", "banks"}
 )
 """Names of a proposal's values that are amounts (0.01)."""
@@ -86,6 +87,7 @@ def show(request: Request, visitor: Asking, number: str) -> Response:
     """Return a task, with what it proposes in words."""
     with visitor.reading() as session:
         task = task_lists.show(session, visitor.actor, number)
+        subject = task_subjects.subject_of(session, number)
     waits = task["state"] in ("open", "taken")
     action = None if task["action"] is None else Action(task["action"])
     is_own = task["proposer"] == visitor.actor.number
@@ -95,6 +97,7 @@ def show(request: Request, visitor: Asking, number: str) -> Response:
         visitor,
         "task.html",
         task=task,
+        subject={name: value for name, value in subject.items() if value not in (None, "")},
         proposal=sorted((task["proposal"] or {}).items()),
         is_own=is_own,
         may_approve=waits and may_approve and not is_own,

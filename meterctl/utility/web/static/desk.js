@@ -22,7 +22,8 @@ if (live) {
           live.innerHTML = text;
           live.dataset.last = text;
         }
-        if (!live.querySelector("[data-waits]")) return;
+        // Settled: the whole page says what may be done now.
+        if (!live.querySelector("[data-waits]")) return location.reload();
       }
     } catch {
       // The next look may succeed.

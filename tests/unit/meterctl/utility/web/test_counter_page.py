@@ -9,9 +9,11 @@ from sqlalchemy import func, select
 from meterctl.errors import NotPermittedError
 from meterctl.utility.model.money import Payment, Sale
 from meterctl.utility.model.party import Party, SupplyPoint
+from meterctl.utility.model.work import TaskKind
 from meterctl.utility.rules.rights import Role
 from meterctl.utility.rules.transitions import SaleEvent, SaleState
 from meterctl.utility.store.sale_books import move
+from meterctl.utility.store.tasks import open_task
 from meterctl.utility.store.unit_of_work import UnitOfWork
 from protocols.quantities import CENT
 from tests.support.desk_counter import Counter
@@ -154,6 +156,50 @@ def test_the_receipt_says_what_of_money_for_bills_went_in_advance(pages: Pages) 
     form = PageForm("post", "/payments", window.get("/counter").form("/sign-out").fields.copy())
     page = window.send(form, key="K7", agreement="A1", amount="120.00")
     assert "Advance 120.00" in page.text
+
+
+def test_what_money_pays_is_shown_before_it_is_taken_and_taken_once(pages: Pages) -> None:
+    window = pages.signed_in("v1")
+    asked = window.get("/counter/A1/bills?amount=20.00")
+    assert "Of 20.00: 20.00 in advance" in asked.text
+    assert _count(pages.counter, Payment) == 0
+    first, second = (window.send(asked.form("/payments")) for _ in range(2))
+    back = window.get(asked.path)
+    assert first.path == second.path == back.path == "/receipts/1-0001"
+    assert _count(pages.counter, Payment) == 1
+
+
+def test_no_form_sells_without_an_open_shift(pages: Pages) -> None:
+    window = pages.signed_in("v1")
+    counted = window.send(window.get("/shift").form("/shift/count"), counted="100.00")
+    assert counted.path == "/shift"
+    assert counted.has_form("/shift/close")
+    page = window.get("/counter/A1")
+    assert not page.has_form("/counter/A1/sale")
+    assert "Nothing is sold now: open Your shift first." in page.text
+
+
+def test_an_amount_in_full_width_digits_is_an_amount(pages: Pages) -> None:
+    page = _before_the_yes(pages.signed_in("v1"), "５０．００")
+    assert "Of 50.00" in page.text
+
+
+def test_who_approves_a_proposal_sees_the_sale_that_it_is_about(pages: Pages) -> None:
+    window = pages.signed_in("v1")
+    window.send(_before_the_yes(window, "50.00").form("/sales"))
+
+    def propose(work: UnitOfWork) -> None:
+        sale = work.session.get_one(Sale, 1)
+        values = {"action": "sale_settle", "as": "dead", "reason": "gone"}
+        open_task(
+            work, TaskKind.APPROVAL, sale, pages.counter.world.station, Role.ACCOUNTANT,
+            work.today, values,
+        )  # fmt: skip
+
+    pages.counter.work(propose)
+    text = pages.person(Role.ACCOUNTANT).get("/tasks/T1").text
+    for each in ("S1", "50.00", "A1", "A C*******", "street 1", "dead"):
+        assert each in text, each
 
 
 def test_a_receipt_is_printed_once_as_the_original_and_then_as_a_copy(pages: Pages) -> None:

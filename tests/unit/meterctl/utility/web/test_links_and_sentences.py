@@ -74,5 +74,5 @@ def test_a_difference_at_a_bank_is_told_in_money_and_is_no_proposal(pages: Pages
         return f"/tasks/T{task.id}"
 
     path = pages.counter.work(add)
-    assert "ours -7.00" in window.get(path).text
+    assert "in our books -7.00" in window.get(path).text
     assert "own proposal" not in pages.signed_in("v1").get(path).text

@@ -21,7 +21,8 @@ _ROOM = Path(meterctl.utility.web.__file__).parent
 _NAMED = re.compile(r"""(?:\bt|\bsay|sentence)\(\s*["']([a-z_0-9]+)["']\s*[,)]""")
 _BUILT = {
     *(f"problem_{status}" for status in (403, 404, 500, 503)),
-    "said_set", "said_password_set", "cancel_sale", "payout_sale", "move_sale", "settle_sale",
+    "said_set", "said_password_set", "said_matched", "said_sent_back",
+    "cancel_sale", "payout_sale", "move_sale", "settle_sale",
     "sell_again",
     "part_debt", "part_overdraft", "part_credit",
     "counter", "today", "sheet", "tasks", "bank", "ledger", "settings",
