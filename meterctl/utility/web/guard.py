@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from meterctl.utility.web.problems import problem_response
 
 _LOG = logging.getLogger(__name__)
+BODY_WAIT_S = 20.0
+"""How long each part of a body may take, s: else an unfinished request would stay for ever."""
 LARGEST_BODY = 12 * 1024 * 1024
 """Bytes: a signed copy, or the file of a bank."""
 HEADERS: Mapping[str, str] = {
@@ -41,8 +44,10 @@ class _TooLargeError(Exception):
 class Guard:
     """The first application that a request meets; it calls the desk's own."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
-        self._app, self._hosts = app, hosts
+    def __init__(
+        self, app: ASGIApp, hosts: frozenset[str], body_wait_s: float = BODY_WAIT_S
+    ) -> None:
+        self._app, self._hosts, self._body_wait_s = app, hosts, body_wait_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -55,7 +60,7 @@ class Guard:
             status, code, text = refusal
             await problem_response(status, code, text)(scope, receive, _dressed(send))
             return
-        counted = _Counted(receive)
+        counted = _Counted(receive, self._body_wait_s)
         began = False
 
         async def watched(message: Message) -> None:
@@ -67,6 +72,10 @@ class Guard:
             await self._app(scope, counted.receive, watched)
         except ClientDisconnect:
             return  # its body has not come whole, so nothing was done
+        except TimeoutError:
+            if not began:
+                answer = problem_response(408, "too_slow", _TOO_SLOW)
+                await answer(scope, receive, _dressed(send))
         except _TooLargeError:
             if not began:
                 answer = problem_response(413, "too_large", _TOO_LARGE)
@@ -94,18 +103,24 @@ _FAULT = (
     "a fault of the desk; what was asked may have been done: ask again with the same key, which "
     "does nothing twice"
 )
+_TOO_SLOW = "the request did not come in whole; nothing was changed"
 _TOO_LARGE = f"more than {LARGEST_BODY // 1024 // 1024} MB are not taken; nothing was changed"
 
 
 class _Counted:
     """The body of a request, counted."""
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive, self._bytes = receive, 0
+    def __init__(self, receive: Receive, wait_s: float) -> None:
+        self._receive, self._bytes, self._wait_s = receive, 0, wait_s
+        self._is_whole = False
 
     async def receive(self) -> Message:
-        """Return the next message; raises _TooLargeError."""
-        message = await self._receive()
+        """Return the next message; raises _TooLargeError, TimeoutError while the body comes in."""
+        if self._is_whole:
+            return await self._receive()
+        with anyio.fail_after(self._wait_s):
+            message = await self._receive()
+        self._is_whole = not message.get("more_body", False)
         self._bytes += len(message.get("body", b""))
         if self._bytes > LARGEST_BODY:
             raise _TooLargeError
