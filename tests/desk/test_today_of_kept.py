@@ -1,4 +1,4 @@
-"""Today on the kept databases: each figure is the sum of its rows, and what the ledger has."""
+"""Today and sheets on the kept databases: figures are the sums of their rows, as in the ledger."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from meterctl.utility.model.money import Entry, Sale, Transfer
-from meterctl.utility.rules.calendar import midnight
+from meterctl.utility.rules.calendar import end_of, midnight
 from meterctl.utility.rules.postings import AccountKind
 from meterctl.utility.rules.transitions import SaleState
 from meterctl.utility.services import today
@@ -23,6 +23,7 @@ from meterctl.utility.store.upgrading import upgrade
 from protocols.quantities import HOUR
 from tests.desk.kept import DATABASES, kept_layouts, load_dump, unpacked
 from tests.support.desk_databases import SQLITE
+from tests.support.desk_sheets import require_same_sheet
 from tests.support.desk_world import NOON
 
 
@@ -36,6 +37,19 @@ def test_every_figure_of_every_day_is_the_sum_of_its_rows(
         for on in days:
             _require_sums(session, database.zone, on)
         _require_ledger(session, database.zone, days[-1])
+    database.close()
+
+
+@pytest.mark.parametrize("engine", DATABASES)
+def test_the_sheet_of_every_day_is_what_it_is_row_by_row(
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str
+) -> None:
+    database = _kept(request, tmp_path, engine)
+    with database.reading() as session:
+        days = session.scalars(select(Entry.booked_on).distinct().order_by(Entry.booked_on)).all()
+        now = midnight(days[-1], database.zone) + 23 * HOUR
+        for on in days:
+            require_same_sheet(session, now, end_of(on, database.zone))
     database.close()
 
 

@@ -15,6 +15,8 @@ from meterctl.utility.rules.transitions import LIVE, CommandState, SaleState, Ta
 
 _LIVE_CREDIT = text("credit_state IN (" + ", ".join(f"'{state}'" for state in sorted(LIVE)) + ")")
 """One live order of the credit class a meter (I5)."""
+NO_SALE = "credit_state IS NOT NULL AND kind <> 'sale'"
+"""Condition of the index of orders of the credit class that are no sale, which are few."""
 
 
 class OrderKind(StrEnum):
@@ -62,6 +64,12 @@ class Order(Base):
             unique=True,
             sqlite_where=_LIVE_CREDIT,
             postgresql_where=_LIVE_CREDIT,
+        ),
+        Index(
+            "ix_meter_order_no_sale",
+            "changed_at",
+            sqlite_where=text(NO_SALE),
+            postgresql_where=text(NO_SALE),
         ),
         CheckConstraint("(credit_state IS NULL) <> (command_state IS NULL)", name="one_state"),
     )

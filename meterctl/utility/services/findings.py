@@ -15,6 +15,7 @@ from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.rules.rights import Action
 from meterctl.utility.rules.typed_text import whole
 from meterctl.utility.store.findings import FindingRule
+from meterctl.utility.store.queries.agreements import find_agreement
 from meterctl.utility.store.queries.organisation import company, find_node
 from meterctl.utility.store.rights import is_within, require_anywhere
 from meterctl.utility.store.unit_of_work import Actor
@@ -25,6 +26,7 @@ def list_(
     actor: Actor,
     *,
     node: str | None = None,
+    agreement: str | None = None,
     rule: FindingRule | None = None,
     ended: bool = False,
     after: str | None = None,
@@ -33,12 +35,12 @@ def list_(
     """Return findings of the person's nodes, the newest first; those of none are the company's.
 
     Args:
-        node: only those at this node and below.
+        node: only those at this node and below; `agreement`: only those about this one.
         ended: those that are not open any more, too.
         after: number of a finding: only older ones.
 
     Raises:
-        NotFound: there is no such node.
+        NotFound: there is no such node or agreement.
         Invalid: `after` is no number of a finding.
     """
     require_anywhere(actor, Action.CUSTOMER_READ)
@@ -59,6 +61,8 @@ def list_(
     if node is not None:
         below = find_node(session, node).path
         rows = rows.where(Organisation.path.startswith(below, autoescape=True))
+    if agreement is not None:
+        rows = rows.where(Finding.agreement_id == find_agreement(session, agreement).id)
     if rule is not None:
         rows = rows.where(Finding.rule == rule)
     if not ended:

@@ -30,8 +30,6 @@ from meterctl.utility.store.rights import is_within, paths, require_anywhere
 from meterctl.utility.store.unit_of_work import Actor
 from protocols.quantities import DAY
 
-SUSPENSE_DAYS = 3
-"""Days after which a line of a bank whose owner is not known is late (UTILITY 6 S9)."""
 _ABOVE_STATIONS = (OrganisationKind.COMPANY, OrganisationKind.BRANCH)
 _PREFIXES = {"sale": "S", "task": "T"}
 """Table -> what stands before its rows' numbers for people."""
@@ -146,14 +144,16 @@ def _moment(
     on = local_date(now, zone)
     yesterday = on - timedelta(days=1)
     within = _within(session, actor, None if node is None else find_node(session, node), own=own)
-    old = settings.value(session, law.CARD_OLD, company(session).id, None, on)
+    at = company(session).id
+    old = settings.value(session, law.CARD_OLD, at, None, on)
+    suspense_old = settings.value(session, law.SUSPENSE_OLD, at, None, on)
     return Moment(
         within=within,
         today=on,
         yesterday=yesterday,
         yesterday_at=midnight(yesterday, zone),
         cards_before=now - old * DAY,
-        suspense_before=on - timedelta(days=SUSPENSE_DAYS),
+        suspense_before=on - timedelta(days=suspense_old),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from meterctl.utility.meters.gateway import reading_journal
+from meterctl.utility.rules.calendar import end_of, local_date
 from meterctl.utility.services.checks import check
 from meterctl.utility.store.checks.meters import KeyProof, ProofWord
 from meterctl.utility.store.checks.outcome import Checked
@@ -16,6 +17,7 @@ from meterctl.utility.store.unit_of_work import Actor
 from tests.desk.simulation.facts import accepted_by, entry_of, facts_of
 from tests.desk.simulation.plain import LIVE, ON_THE_WAY
 from tests.desk.simulation.play import ModelError, Play
+from tests.support.desk_sheets import require_same_sheet
 
 EPOCH = date(1970, 1, 1)
 NOT_NEGATIVE = (
@@ -110,6 +112,14 @@ def prove(play: Play) -> None:
     failed = broken(play.site.database, play.site.template.people["auditor"], play.site.journal)
     if failed:
         raise ModelError(f"desk check: {failed}")
+    _compare_sheet(play.site.database)
+
+
+def _compare_sheet(database: Database) -> None:
+    """The sheet of today has the figures that are made row by row."""
+    now = database.now()
+    with database.reading() as session:
+        require_same_sheet(session, now, end_of(local_date(now, database.zone), database.zone))
 
 
 def broken(database: Database, auditor: Actor, journal: Path) -> list[Checked]:

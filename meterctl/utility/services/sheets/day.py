@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from sqlalchemy import func, or_, select
@@ -32,9 +32,9 @@ from meterctl.utility.services.sheets.figures import (
 )
 from meterctl.utility.store.checks import of_date
 from meterctl.utility.store.queries.balances import balances, booked
-from meterctl.utility.store.queries.compared import CREDIT_BOUND, ComparedMeter
+from meterctl.utility.store.queries.compared import CREDIT_BOUND
 from meterctl.utility.store.queries.ledger import totals, totals_of
-from meterctl.utility.store.queries.meters_at_end import meters_at_end
+from meterctl.utility.store.queries.meters_at_end import MetersAtEnd, MeterSums, meter_sums
 from meterctl.utility.store.queries.money import ChannelTotal, channel_totals, till_totals
 from meterctl.utility.store.queries.node_parts import NodePart, part_of
 from meterctl.utility.store.queries.organisation import company
@@ -75,8 +75,9 @@ def day_figures(
     part = None if node is None else part_of(node)
     sales = sales_on_way(session, end, None if part is None else part.agreements)
     live = {sale.meter_id for sale in sales if sale.state in LIVE}
-    meters = list(meters_at_end(session, end, live, None if part is None else part.agreements))
-    checks = [] if node else of_date.of_sheet(session, end, sales, meters)
+    which = MetersAtEnd(end, live, None if part is None else part.agreements)
+    meters = meter_sums(session, which, [as_of - days * DAY for _, days in AGES])
+    checks = () if node else of_date.of_sheet(session, end, sales, which, meters)
     entries, transfers = _numbers(session, on, part)
     return DaySheet(
         on=on,
@@ -102,7 +103,7 @@ def day_figures(
         ),
         tills=tuple(_tills(session, end, part)),
         banks=() if node else tuple(bank_figures(session, on)),
-        meters=meter_figures(meters, as_of),
+        meters=_meter_figures(meters),
         undelivered=tuple(_by_state(sales)),
         open_sales=tuple(_open_sales(sales, as_of)),
         checks=tuple(
@@ -176,37 +177,20 @@ def difference_task(session: Session, shift: int) -> str | None:
     return None if row is None else f"T{row.id} {row.state.value}"
 
 
-def meter_figures(meters: Iterable[ComparedMeter], as_of: int) -> MeterFigures:
+def _meter_figures(meters: MeterSums) -> MeterFigures:
     """Return booked credit beside read credit, of meters that keep credit."""
-    compared = in_meter = credit_read = differ = others = others_in_meter = 0
-    ages = dict.fromkeys([*(age for age, _ in AGES), OLDER, NEVER], 0)
-    for each in meters:
-        ages[_age(each.taken_at, as_of)] += 1
-        if not each.is_settled or each.credit is None:
-            others += 1
-            others_in_meter += each.in_meter
-            continue
-        compared += 1
-        in_meter += each.in_meter
-        credit_read += each.credit
-        differ += not each.agrees
+    ages = zip((*(age for age, _ in AGES), OLDER, NEVER), meters.ages, strict=True)
     return MeterFigures(
-        compared=compared,
-        in_meter=in_meter,
-        credit_read=credit_read,
-        difference=in_meter * UNITS_IN_AMOUNT - credit_read,
-        bound=compared * CREDIT_BOUND,
-        differ=differ,
-        others=others,
-        others_in_meter=others_in_meter,
-        ages=tuple(ReadingAge(age=age, meters=meters) for age, meters in ages.items()),
+        compared=meters.compared,
+        in_meter=meters.in_meter,
+        credit_read=meters.credit_read,
+        difference=meters.in_meter * UNITS_IN_AMOUNT - meters.credit_read,
+        bound=meters.compared * CREDIT_BOUND,
+        differ=meters.differ,
+        others=meters.others,
+        others_in_meter=meters.others_in_meter,
+        ages=tuple(ReadingAge(age=age, meters=number) for age, number in ages),
     )
-
-
-def _age(taken_at: int | None, as_of: int) -> str:
-    if taken_at is None:
-        return NEVER
-    return next((age for age, days in AGES if as_of - taken_at < days * DAY), OLDER)
 
 
 def _numbers(session: Session, on: date, part: NodePart | None) -> tuple[int, int]:
@@ -228,7 +212,8 @@ def _numbers(session: Session, on: date, part: NodePart | None) -> tuple[int, in
 def _tills(session: Session, end: DateEnd, part: NodePart | None) -> list[TillFigures]:
     """Return the tills that moved on a date, as they were at its end."""
     moved = till_totals(session, end.on)
-    held = balances((AccountKind.CASH,), whole=False, until=end.on)
+    of_moved = Account.owner_id.in_(moved)
+    held = balances((AccountKind.CASH,), whole=False, of=of_moved, until=end.on)
     wanted = (
         select(Shift, Staff.number, Organisation.code, held.c.balance)
         .join(Staff, Staff.id == Shift.vendor_id)

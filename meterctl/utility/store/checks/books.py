@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from sqlalchemy import and_, func, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
@@ -26,29 +24,28 @@ from meterctl.utility.store.queries.balances import balances, legs
 from meterctl.utility.store.queries.ledger import on_side
 from protocols.quantities import CENT, format_money
 
+NEVER_BELOW = (
+    "undelivered, advance, payable, suspense, cash, receivable, meter_debt are 0 or more; "
+    "receivable is the sum of open bills"
+)
+"""What I1 says."""
 _PER_BILL = (AccountKind.RECEIVABLE, AccountKind.METER_DEBT)
 _MOVES_A_BILL = (*_PER_BILL, AccountKind.ADVANCE)
 """Credited kinds whose transfers to a bill's accounts demand nothing: what was open moves."""
 
 
-def never_negative(session: Session, *, whole: bool, until: date | None = None) -> Checked:
+def never_negative(session: Session, *, whole: bool) -> Checked:
     """I1: no balance is below 0 that may not be; what is open is what the bills say.
 
     Args:
         whole: sum all transfers; otherwise from closing balances, and the bills are not looked at.
-        until: look at the balances at the end of this date.
     """
     tally = Tally()
-    _balances(session, tally, whole, until)
+    _balances(session, tally, whole)
     if whole:
         _open_bills(session, tally)
         _demands(session, tally)
-    return tally.checked(
-        "I1",
-        "undelivered, advance, payable, suspense, cash, receivable, meter_debt are 0 or more; "
-        "receivable is the sum of open bills",
-        "accounts and bills" if whole else "accounts",
-    )
+    return tally.checked("I1", NEVER_BELOW, "accounts and bills" if whole else "accounts")
 
 
 def undelivered_sales(session: Session) -> Checked:
@@ -135,10 +132,10 @@ def closing_balances(session: Session) -> Checked:
     )
 
 
-def _balances(session: Session, tally: Tally, whole: bool, until: date | None) -> None:
+def _balances(session: Session, tally: Tally, whole: bool) -> None:
     """Look at each account that may not be negative."""
     for kind, owner, debits_less_credits in streamed(
-        session, select(balances(NEVER_NEGATIVE, whole=whole, until=until))
+        session, select(balances(NEVER_NEGATIVE, whole=whole))
     ):
         tally.count += 1
         if (balance := on_side(kind, debits_less_credits)) < 0:

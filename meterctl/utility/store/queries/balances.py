@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, func, select, true, union_all
+from sqlalchemy import ColumnElement, Select, Subquery, and_, func, select, true, union_all
 
 from meterctl.utility.model.money import (
     Account,
@@ -92,34 +92,77 @@ def balances(
         whole: sum all transfers; otherwise the newest closing balances, and transfers after them.
         until: at the end of this date; None: as they stand now.
     """
-    where = None if until is None else booked(None, until)
-    moved = legs(
-        kinds=kinds, owner=owner, of=of, where=where if whole else _after_last_close(until, owner)
-    )
-    parts: list[Any] = [
-        select(moved.c.kind, moved.c.owner_id, (moved.c.debit - moved.c.credit).label("amount"))
-    ]
     if not whole:
-        kept = (
-            select(ClosingBalance.balance)
-            .where(
-                ClosingBalance.account_id == Account.id, ClosingBalance.on <= (until or date.max)
-            )
-            .order_by(ClosingBalance.on.desc())
-            .limit(1)
-            .scalar_subquery()
+        moved = moved_since_close(kinds, until, owner=owner, of=of).subquery()
+        balance = closing_balance(Account.id, until) + func.coalesce(moved.c.amount, 0)
+        return (
+            select(Account.kind, Account.owner_id, balance.label("balance"))
+            .outerjoin(moved, moved.c.account_id == Account.id)
+            .where(*_chosen(kinds, owner, of))
+            .offset(0)  # so that a balance is looked up once, wherever it is used
+            .subquery()
         )
-        parts.append(
-            select(Account.kind, Account.owner_id, func.coalesce(kept, 0)).where(
-                *_chosen(kinds, owner, of)
-            )
-        )
-    rows = union_all(*parts).subquery()
+    where = None if until is None else booked(None, until)
+    moves = legs(kinds=kinds, owner=owner, of=of, where=where)
     return (
-        select(rows.c.kind, rows.c.owner_id, func.sum(rows.c.amount).label("balance"))
-        .group_by(rows.c.kind, rows.c.owner_id)
+        select(
+            moves.c.kind,
+            moves.c.owner_id,
+            func.sum(moves.c.debit - moves.c.credit).label("balance"),
+        )
+        .group_by(moves.c.kind, moves.c.owner_id)
         .subquery()
     )
+
+
+def closing_balance(account: Any, until: date | None) -> ColumnElement[int]:
+    """Return an account's newest closing balance, debits less credits; 0 where it has none.
+
+    It is looked up for each account: all closing balances grow with each date.
+
+    Args:
+        until: the newest up to this date; None: of all.
+    """
+    kept = (
+        select(ClosingBalance.balance)
+        .where(ClosingBalance.account_id == account, ClosingBalance.on <= (until or date.max))
+        .order_by(ClosingBalance.on.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return func.coalesce(kept, 0)
+
+
+def moved_since_close(
+    kinds: Collection[AccountKind],
+    until: date | None,
+    *,
+    owner: int | None = None,
+    of: ColumnElement[bool] | None = None,
+) -> Select[Any]:
+    """Return rows `account_id, amount`, debits less credits, moved since the last closed date.
+
+    With `closing_balance` it is the balance at the end of a date. An account that did not move has
+    no row; one of another kind may have one.
+
+    Args:
+        kinds: as `balances` takes them, `owner`, `of` and `until` too.
+    """
+    where = _after_last_close(until, owner)
+    if owner is None and of is None:  # so many accounts that each transfer is better read once
+        moved = _sides(where)
+    else:
+        moved = legs(kinds=kinds, owner=owner, of=of, where=where)
+    amount = func.sum(moved.c.debit - moved.c.credit).label("amount")
+    return select(moved.c.account_id, amount).group_by(moved.c.account_id)
+
+
+def _sides(where: ColumnElement[bool]) -> Subquery:
+    """Return rows `account_id, debit, credit` of transfers, without a look at the accounts."""
+    debits = select(Transfer.debit_id.label("account_id"), Transfer.amount.label("debit"),
+                    (Transfer.amount * 0).label("credit"))  # fmt: skip
+    credits_ = select(Transfer.credit_id, Transfer.amount * 0, Transfer.amount)
+    return union_all(debits.where(where), credits_.where(where)).subquery()
 
 
 def _chosen(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -20,7 +20,7 @@ from meterctl.utility.rules.transitions import (
     SaleState,
 )
 from meterctl.utility.store.queries.orders import order_number
-from meterctl.utility.store.queries.waiting import why_it_waits
+from meterctl.utility.store.queries.waiting import why_they_wait
 
 
 def node_of_agreement(session: Session, agreement_id: int) -> int:
@@ -79,15 +79,26 @@ def describe_sales(session: Session, sale_ids: Sequence[int]) -> list[dict[str, 
         .order_by(follower.id)
     )
     last = {row[0].id: row for row in rows}  # of several followers the last one
-    return [_described(session, last[number]) for number in sale_ids]
+    waiting = {
+        order: sale.carrier
+        for sale, _, _, _, _, order, _ in last.values()
+        if sale.state is SaleState.TAKEN and not sale.cause
+    }
+    why = why_they_wait(session, waiting)
+    return [_described(last[number], why) for number in sale_ids]
 
 
-def _described(session: Session, row: Any) -> dict[str, Any]:
+def _described(row: Any, why: Mapping[int, str]) -> dict[str, Any]:
+    """Return a sale for people.
+
+    Args:
+        why: order -> why it waits.
+    """
     sale, agreement, serial, shift, receipt, order, followed_by = row
     receipt_number = None if receipt is None else numbering.receipt_number(shift, receipt)
     values = sale_values(sale)
-    if sale.state is SaleState.TAKEN and not sale.cause:
-        values["cause"] = why_it_waits(session, order, sale.carrier)
+    if order in why:
+        values["cause"] = why[order]
     return {
         **values,
         "agreement": agreement,

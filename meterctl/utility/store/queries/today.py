@@ -60,7 +60,7 @@ class TodayFigure(StrEnum):
     ON_CARD = "on_card"
     """Sales that lie on cards for longer than the setting `card_old`."""
     SUSPENSE = "suspense"
-    """Lines of banks whose owner is not known for longer than three days."""
+    """Lines of banks whose owner is not known for longer than the setting `suspense_old`."""
     TERMS_DIFFER = "terms_differ"
     """Open findings that a meter has other terms than its agreement."""
     FINDINGS = "findings"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, case, exists, or_, select
+from sqlalchemy import ColumnElement, FromClause, and_, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from meterctl.utility.model.metering import Meter
@@ -46,16 +47,34 @@ def stands_before(before: FromClause, order: FromClause) -> ColumnElement[bool]:
     )
 
 
-def why_it_waits(session: Session, order_id: int, carrier: Carrier) -> str:
-    """Return why the order of a sale that is taken is not begun; empty where it is its turn."""
-    meter = session.execute(
-        select(Meter.serial, Meter.stopped, Meter.port_id)
-        .join(Order, Order.meter_id == Meter.id)
-        .where(Order.id == order_id)
-    ).one()
+def why_they_wait(session: Session, carriers: Mapping[int, Carrier]) -> dict[int, str]:
+    """Return why orders of sales that are taken are not begun; empty where it is an order's turn.
+
+    All of them are asked for by two statements.
+
+    Args:
+        carriers: order -> the carrier of its sale.
+    """
+    if not carriers:
+        return {}
+    meters = session.execute(
+        select(Order.id, Meter.serial, Meter.stopped, Meter.port_id)
+        .join(Meter, Meter.id == Order.meter_id)
+        .where(Order.id.in_(carriers))
+    )
+    before = _before(session, carriers)
+    return {meter.id: _why(meter, before.get(meter.id), carriers[meter.id]) for meter in meters}
+
+
+def _why(meter: Any, before: Any | None, carrier: Carrier) -> str:
+    """Return why an order waits.
+
+    Args:
+        meter: its `serial`, `stopped` and `port_id`.
+        before: the order for which it waits, None: it waits for none.
+    """
     if meter.stopped is not None:
         return stopped_text(meter.serial, meter.stopped)
-    before = _before(session, order_id, carrier)
     if before is not None:
         about = before.kind if before.sale_id is None else f"sale S{before.sale_id}"
         return (
@@ -65,22 +84,26 @@ def why_it_waits(session: Session, order_id: int, carrier: Carrier) -> str:
     return NO_WIRE if meter.port_id is None and carrier is Carrier.WIRE else ""
 
 
-def _before(session: Session, order_id: int, carrier: Carrier) -> Any:
-    """Return the order for which another one waits, None where it waits for none."""
+def _before(session: Session, carriers: Mapping[int, Carrier]) -> dict[int, Any]:
+    """Return the order for which each order waits; those that wait for none are left out."""
     order, before = rows_of(Order), rows_of(Order).alias("before")
-    is_live = and_(
+    is_live = and_(before.c.id != order.c.id, before.c.credit_state.in_(LIVE))
+    on_wires = [number for number, carrier in carriers.items() if carrier is not Carrier.CARD]
+    in_the_way = and_(
         before.c.meter_id == order.c.meter_id,
-        before.c.id != order.c.id,
-        before.c.credit_state.in_(LIVE),
+        or_(is_live, and_(order.c.id.in_(on_wires), stands_before(before, order))),
     )
-    in_the_way = is_live if carrier is Carrier.CARD else or_(is_live, stands_before(before, order))
-    return session.execute(
+    place = func.row_number().over(
+        partition_by=order.c.id, order_by=(case((is_live, 0), else_=1), before.c.id)
+    )
+    found = (
         select(
-            before.c.id, before.c.kind, before.c.sale_id,
-            before.c.credit_state, before.c.command_state,
+            order.c.id.label("order_id"), before.c.id, before.c.kind, before.c.sale_id,
+            before.c.credit_state, before.c.command_state, place.label("place"),
         )
         .select_from(order.join(before, in_the_way))
-        .where(order.c.id == order_id)
-        .order_by(case((is_live, 0), else_=1), before.c.id)
-        .limit(1)
-    ).first()  # fmt: skip
+        .where(order.c.id.in_(carriers))
+        .subquery()
+    )  # fmt: skip
+    rows = session.execute(select(found).where(found.c.place == 1))
+    return {row.order_id: row for row in rows}

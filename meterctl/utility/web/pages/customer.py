@@ -115,11 +115,12 @@ def show(
         told = customer_page(
             session, visitor.actor, visitor.now, zone, agreement, after=after or None
         )
-        differing = [
-            found
-            for found in findings.list_(session, visitor.actor, rule=FindingRule.TERMS_DIFFER)
-            if found["agreement"] == told["agreement"]["agreement"]
-        ]
+        differing = findings.list_(
+            session,
+            visitor.actor,
+            agreement=told["agreement"]["agreement"],
+            rule=FindingRule.TERMS_DIFFER,
+        )
     svg = curve_svg(told["curve"], zone, chinese=language_of(request).code == "zh")
     return page(
         request,

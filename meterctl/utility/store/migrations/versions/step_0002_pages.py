@@ -140,18 +140,33 @@ TABLES = [table for name, table in _layout.tables.items() if name not in _EARLIE
 """The tables that this step makes."""
 
 
-INDEXES = (
+_OF_SALES = (
     where_set("ix_sale_card", "card"),
     index_where("ix_sale_on_card", ("changed_at",), "state = 'on_card'"),
 )
-"""Further indexes of sales: a sale on a wire is in none of them."""
+_OF_ORDERS = (
+    index_where(
+        "ix_meter_order_no_sale", ("changed_at",), "credit_state IS NOT NULL AND kind <> 'sale'"
+    ),
+)
+INDEXES = (*_OF_SALES, *_OF_ORDERS)
+"""Further indexes: a sale on a wire and its order are in none of them."""
 _EARLIER["sale"] = Table(
     "sale",
     _layout,
     row_id(),
     column("card", String(), nullable=True),
     column("changed_at", BIG),
-    *INDEXES,
+    *_OF_SALES,
+)
+_EARLIER["meter_order"] = Table(
+    "meter_order",
+    _layout,
+    row_id(),
+    column("kind", String()),
+    column("credit_state", String(), nullable=True),
+    column("changed_at", BIG),
+    *_OF_ORDERS,
 )
 
 

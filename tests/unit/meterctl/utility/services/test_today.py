@@ -13,9 +13,10 @@ from meterctl.utility.errors import NotFound, NotPermitted
 from meterctl.utility.model.banking import BankFile, BankFileKind, BankLine, BankLineState
 from meterctl.utility.model.metering import Finding, FindingState, Meter
 from meterctl.utility.model.money import PaymentChannel, Sale, Shift
-from meterctl.utility.model.organisation import Organisation, OrganisationKind
+from meterctl.utility.model.organisation import Organisation, OrganisationKind, Setting
 from meterctl.utility.model.work import TaskKind
 from meterctl.utility.rules import postings
+from meterctl.utility.rules.law import ANY_CLASS, SUSPENSE_OLD
 from meterctl.utility.rules.rights import Role
 from meterctl.utility.rules.transitions import SaleEvent, SaleState
 from meterctl.utility.services import checks
@@ -169,6 +170,17 @@ def test_a_line_in_suspense_for_over_three_days_is_the_companys(
     assert _of(_figures(found, "0001"), TodayFigure.SUSPENSE) == (1, 12_00, 4)
     assert _of(_figures(found, "0011"), TodayFigure.SUSPENSE)[:2] == (0, 0)
     assert _of(found["totals"], TodayFigure.SUSPENSE) == (1, 12_00, 4)
+
+
+def test_a_line_is_long_in_suspense_after_the_days_of_the_setting(
+    desk: Database, world: World
+) -> None:
+    with unit_of_work(desk, WORKER, NOON) as work:
+        _a_line(work, "R1", 4, BankLineState.SUSPENSE)
+        _a_line(work, "R2", 6, BankLineState.SUSPENSE)
+        values = {"code": SUSPENSE_OLD.code, "node_id": world.company, "value": {"value": 5}}
+        work.add(Setting(**values, customer_class=ANY_CLASS, from_on=TODAY, set_at=NOON))
+    assert _of(_today(desk)["totals"], TodayFigure.SUSPENSE) == (1, 12_00, 6)
 
 
 def test_open_findings_and_late_tasks_lie_at_their_nodes(desk: Database, world: World) -> None:

@@ -30,7 +30,7 @@ from meterctl.utility.store.checks.outcome import Checked
 from meterctl.utility.store.engine import Database
 from meterctl.utility.store.ledger import About
 from meterctl.utility.store.queries.compared import ComparedMeter
-from meterctl.utility.store.queries.meters_at_end import meters_at_end
+from meterctl.utility.store.queries.meters_at_end import MetersAtEnd, broken_meters, meter_sums
 from meterctl.utility.store.unit_of_work import unit_of_work
 from tests.support.desk_books import sound_books
 from tests.support.desk_days import without_triggers
@@ -461,8 +461,9 @@ def test_terms_that_differ_excuse_no_books_that_differ(sqlite_desk_url: str) -> 
         )
     with database.reading() as session:
         assert meters.meters_agree(session).broken == 1
-        at_end = meters_at_end(session, end_of(TODAY, database.zone), ())
-        assert {each.finding for each in at_end} == {None}
+        at_end = MetersAtEnd(end_of(TODAY, database.zone), ())
+        assert meter_sums(session, at_end, []).broken == 1
+        assert broken_meters(session, at_end, 9) == [("A1", "000000000001")]
     database.close()
 
 
