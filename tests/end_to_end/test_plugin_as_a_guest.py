@@ -18,7 +18,7 @@ MODULES = {"meter-sim": "firmware_sim", "meterctl": "meterctl"}
 OWN = "def test_own(): assert __import__('{name}').greet() == 'mine'\n"
 
 
-LEAN = ("cacheprovider", "hypothesispytest", "timeout", "xdist")
+LEAN = ("anyio", "cacheprovider", "hypothesispytest", "schemathesis", "timeout", "xdist")
 """Plugins that these runs do without: they are slow to load."""
 
 

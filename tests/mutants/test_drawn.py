@@ -78,7 +78,7 @@ def test_a_mutant_is_found_by_a_test_that_covers_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(trial, "EXTRA_S", 2)
+    monkeypatch.setattr(trial, "EXTRA_S", 2 if ending is Ending.TIMED_OUT else 120)
     (tmp_path / "product.py").write_text(PRODUCT)
     (tmp_path / "test_product.py").write_text(TEST.format(test))
     covering = CoveringTests({"test_product.py::test_it": TestPart(0.01, {"product.py": 0x1FF})})
