@@ -17,7 +17,7 @@ from meterctl.cli.desk.desk_options import desk_options
 from meterctl.cli.desk.signed_in import SignedIn, signed_in
 from meterctl.cli.interruption import stopped_by_interrupts
 from meterctl.cli.output import emit, print_json, say
-from meterctl.errors import UsageError
+from meterctl.errors import MeterctlError, UsageError
 from meterctl.utility.errors import Invalid
 from meterctl.utility.meters.worker import Worker
 from meterctl.utility.rules.rights import Action
@@ -160,7 +160,14 @@ def _working(desk: SignedIn, wanted: bool) -> Iterator[None]:
     worker = Worker(
         desk.database, gateway_of(desk), None, readers, lambda *_: None, say, waits=True
     )
-    thread = threading.Thread(target=worker.run, name="worker")
+
+    def run() -> None:
+        try:
+            worker.run()
+        except MeterctlError as error:
+            say(f"orders are not carried out here: {error}")
+
+    thread = threading.Thread(target=run, name="worker")
     thread.start()
     try:
         yield
