@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from meterctl.utility.errors import Conflict, Invalid, Refused
 from meterctl.utility.model.agreement import Agreement
 from meterctl.utility.model.metering import Installation, Meter, Port
+from meterctl.utility.model.organisation import Organisation
 from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.rules.rights import Action
 from meterctl.utility.rules.transitions import AgreementState
@@ -24,8 +25,9 @@ from meterctl.utility.store.queries.points import (
     find_port,
     installation_at_point,
     installation_of_meter,
+    point_of_meter,
 )
-from meterctl.utility.store.rights import require_anywhere
+from meterctl.utility.store.rights import is_within, require_anywhere, require_at
 from meterctl.utility.store.unit_of_work import Actor, UnitOfWork
 
 _SERIAL = re.compile(r"[0-9]{12}")
@@ -163,17 +165,31 @@ def remove(work: UnitOfWork, *, serial: str, reason: str) -> dict[str, Any]:
 
 
 def show(session: Session, actor: Actor, serial: str) -> dict[str, Any]:
-    """Return a meter with its port, its point and what was proved of it."""
+    """Return a meter with its port, its point and what was proved of it.
+
+    Raises:
+        NotFound: the desk has no such meter.
+        NotPermitted: it is at none of the person's nodes.
+    """
     require_anywhere(actor, Action.ORGANISATION_READ)
-    return _shown(session, find_meter(session, serial))
+    meter = find_meter(session, serial)
+    point = point_of_meter(session, meter.id)
+    port = None if meter.port_id is None else session.get_one(Port, meter.port_id)
+    place = point or port
+    if place is not None:
+        require_at(session, actor, Action.ORGANISATION_READ, place.node_id)
+    return _shown(session, meter)
 
 
 def list_(
     session: Session, actor: Actor, node: str | None, limit: int, after: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return meters by serial number; of a node those installed there and below.
+    """Return meters by serial number, those at the person's nodes and those that are nowhere.
+
+    A meter is where its supply point is; one that is not installed, where its port is.
 
     Args:
+        node: only those that are installed there and below.
         after: a serial number: only higher ones.
     """
     require_anywhere(actor, Action.ORGANISATION_READ)
@@ -182,6 +198,10 @@ def list_(
         .outerjoin(Port, Port.id == Meter.port_id)
         .outerjoin(Installation, (Installation.meter_id == Meter.id) & Installation.to_at.is_(None))
         .outerjoin(SupplyPoint, SupplyPoint.id == Installation.point_id)
+        .outerjoin(
+            Organisation, Organisation.id == func.coalesce(SupplyPoint.node_id, Port.node_id)
+        )
+        .where(or_(Organisation.id.is_(None), is_within(actor, Action.ORGANISATION_READ)))
     )
     if node is not None:
         below = [each.id for each in nodes_below(session, find_node(session, node))]

@@ -15,7 +15,7 @@ from meterctl.utility.rules.rights import Action
 from meterctl.utility.services.inserting import insert
 from meterctl.utility.store.queries.organisation import find_node
 from meterctl.utility.store.queries.points import find_port
-from meterctl.utility.store.rights import require_anywhere
+from meterctl.utility.store.rights import is_within, require_anywhere, require_at
 from meterctl.utility.store.unit_of_work import Actor, UnitOfWork
 
 CARD_READER = "card"
@@ -95,9 +95,10 @@ def edit(
 
 
 def show(session: Session, actor: Actor, name: str) -> dict[str, Any]:
-    """Return a port with the meters on it."""
+    """Return a port with the meters on it; raises NotFound, NotPermitted."""
     require_anywhere(actor, Action.ORGANISATION_READ)
     port = find_port(session, name)
+    require_at(session, actor, Action.ORGANISATION_READ, port.node_id)
     node = session.get_one(Organisation, port.node_id).code
     meters = session.scalars(
         select(Meter.serial).where(Meter.port_id == port.id).order_by(Meter.serial)
@@ -106,11 +107,12 @@ def show(session: Session, actor: Actor, name: str) -> dict[str, Any]:
 
 
 def list_(session: Session, actor: Actor) -> list[dict[str, Any]]:
-    """Return all ports by name."""
+    """Return the ports of the person's nodes by name."""
     require_anywhere(actor, Action.ORGANISATION_READ)
     rows = session.execute(
         select(Port, Organisation.code)
         .join(Organisation, Organisation.id == Port.node_id)
+        .where(is_within(actor, Action.ORGANISATION_READ))
         .order_by(Port.name)
     )
     return [values(port, code) for port, code in rows]
