@@ -13,9 +13,7 @@ from meterctl.cli.desk.signed_in import signed_in
 from meterctl.errors import UsageError
 from meterctl.utility.meters.adoption import adopt as adopt_journal
 from meterctl.utility.meters.adoption import give_up as give_up_journal
-from meterctl.utility.rules.rights import Action
-from meterctl.utility.store.queries.orders import workers
-from meterctl.utility.store.rights import require_anywhere
+from meterctl.utility.services import order_lists
 from protocols.command_line import Argument, Context, Program
 
 _worker = Program("The journals that seal for the desk, and the workers that have them.")
@@ -31,8 +29,7 @@ def list_(context: Context) -> None:
     """List the journals, who has each, and how many of its orders are not settled."""
     given = desk_options(context)
     with signed_in(given) as desk, desk.reading() as session:
-        require_anywhere(desk.actor, Action.ORGANISATION_READ)
-        found = workers(session, desk.database.host_clock())
+        found = order_lists.journals(session, desk.actor, desk.database.host_clock())
         columns = ("worker", "journal", "lives", "holder", "live_orders")
         print_records(given, [desk.record(row) for row in found], columns, ("live_orders",))
 

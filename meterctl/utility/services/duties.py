@@ -14,7 +14,7 @@ from meterctl.utility.rules.rights import Action
 from meterctl.utility.services.grants import check_dates
 from meterctl.utility.store.queries.organisation import find_node
 from meterctl.utility.store.queries.staff import find_staff
-from meterctl.utility.store.rights import require_anywhere
+from meterctl.utility.store.rights import is_around, require_anywhere
 from meterctl.utility.store.unit_of_work import Actor, UnitOfWork
 
 
@@ -73,13 +73,19 @@ def set_duty(
 
 
 def list_(session: Session, actor: Actor, on: date) -> list[dict[str, Any]]:
-    """Return the duties of a date and later, by node, kind and first date."""
+    """Return the duties of a date and later, by node, kind and first date.
+
+    Those at the person's nodes, below and above them.
+    """
     require_anywhere(actor, Action.ORGANISATION_READ)
     rows = session.execute(
         select(Duty, Staff, Organisation)
         .join(Staff, Staff.id == Duty.staff_id)
         .join(Organisation, Organisation.id == Duty.node_id)
-        .where(or_(Duty.to_on.is_(None), Duty.to_on > on))
+        .where(
+            or_(Duty.to_on.is_(None), Duty.to_on > on),
+            is_around(actor, Action.ORGANISATION_READ),
+        )
         .order_by(Organisation.path, Duty.kind, Duty.from_on)
     )
     return [_values(duty, staff, place) for duty, staff, place in rows]

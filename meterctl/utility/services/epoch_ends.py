@@ -22,7 +22,7 @@ from meterctl.utility.rules.rights import Action, Role
 from meterctl.utility.rules.selling import UNREAD
 from meterctl.utility.rules.transitions import SaleEvent, SaleState
 from meterctl.utility.services.orders import add_order
-from meterctl.utility.services.readings import find_meter_of, require_at_meter
+from meterctl.utility.services.readings import find_meter_of
 from meterctl.utility.services.tasks import approval, propose
 from meterctl.utility.store import order_books, provisioning_books
 from meterctl.utility.store.claims import write_claim
@@ -48,8 +48,7 @@ def end_epoch(work: UnitOfWork, *, meter: str, estimate: int, reason: str) -> di
     Raises:
         Refused: the meter was never read, or an order to it is not settled.
     """
-    found = find_meter_of(work.session, meter)
-    require_at_meter(work.session, work.actor, Action.EPOCH_END, found)
+    found = find_meter_of(work.session, work.actor, Action.EPOCH_END, meter)
     return _propose(work, found, estimate, reason, is_served=False)
 
 
@@ -62,8 +61,7 @@ def serve_set_back(work: UnitOfWork, *, meter: str, estimate: int, reason: str) 
     Raises:
         Refused: it is not stopped for that, or an order to it is not settled.
     """
-    found = find_meter_of(work.session, meter)
-    require_at_meter(work.session, work.actor, Action.EPOCH_END, found)
+    found = find_meter_of(work.session, work.actor, Action.EPOCH_END, meter)
     _require_set_back(found)
     return _propose(work, found, estimate, reason, is_served=True)
 

@@ -16,7 +16,7 @@ from meterctl.utility.model.work import Task, TaskKind
 from meterctl.utility.rules import postings
 from meterctl.utility.rules.money import floored
 from meterctl.utility.rules.rights import Action, Role
-from meterctl.utility.services.readings import find_meter_of, require_at_meter
+from meterctl.utility.services.readings import find_meter_of
 from meterctl.utility.services.tasks import approval, propose
 from meterctl.utility.store.claims import write_claim
 from meterctl.utility.store.findings import FindingRule, open_finding
@@ -44,8 +44,7 @@ def explain(
     Raises:
         Refused: nothing is unexplained, or an order to the meter is not settled.
     """
-    found = find_meter_of(work.session, meter)
-    require_at_meter(work.session, work.actor, Action.CREDIT_EXPLAIN, found)
+    found = find_meter_of(work.session, work.actor, Action.CREDIT_EXPLAIN, meter)
     reading, amount = _unexplained(work, found)
     assert reading.agreement_id is not None
     node = _node(work, reading.agreement_id)

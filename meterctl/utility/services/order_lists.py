@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from meterctl.utility.rules.rights import Action
-from meterctl.utility.store.queries.orders import find_order, listed
-from meterctl.utility.store.rights import is_within, require_anywhere
+from meterctl.utility.store.queries.orders import find_order, listed, workers
+from meterctl.utility.store.queries.organisation import company
+from meterctl.utility.store.rights import is_within, require_anywhere, require_at
 from meterctl.utility.store.unit_of_work import Actor
 
 
@@ -53,3 +54,13 @@ def numbered(session: Session, actor: Actor, numbers: Collection[int]) -> list[d
     """Return those of these orders that the person may see, the newest first."""
     within = is_within(actor, Action.ORDER_READ)
     return listed(session, within, all_=True, numbers=numbers, limit=len(numbers))
+
+
+def journals(session: Session, actor: Actor, now: int) -> list[dict[str, Any]]:
+    """Return the journals that seal for the desk, as `store.queries.orders.workers` has them.
+
+    Raises:
+        NotPermitted: the person may not check the company's books.
+    """
+    require_at(session, actor, Action.CHECK_READ, company(session).id)
+    return workers(session, now)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from meterctl.utility.errors import Invalid, Refused
@@ -13,7 +14,7 @@ from meterctl.utility.model.organisation import Organisation, OrganisationKind
 from meterctl.utility.rules.rights import Action
 from meterctl.utility.services.inserting import insert
 from meterctl.utility.store.queries.organisation import company, find_node, nodes_below
-from meterctl.utility.store.rights import require_anywhere
+from meterctl.utility.store.rights import is_around, require_anywhere, require_around
 from meterctl.utility.store.unit_of_work import Actor, UnitOfWork
 
 PARENTS: Mapping[OrganisationKind, tuple[OrganisationKind, ...]] = {
@@ -82,19 +83,31 @@ def rename(work: UnitOfWork, *, code: str, name: str, version: int | None = None
 
 
 def show(session: Session, actor: Actor, code: str) -> dict[str, Any]:
-    """Return a node; raises NotFound."""
-    require_anywhere(actor, Action.ORGANISATION_READ)
+    """Return a node; raises NotFound, or NotPermitted where it is not around the person's."""
     node = find_node(session, code)
+    require_around(session, actor, Action.ORGANISATION_READ, node.id)
     above = None if node.parent_id is None else session.get_one(Organisation, node.parent_id)
     return _values(node, "" if above is None else above.code)
 
 
 def list_(session: Session, actor: Actor, code: str | None) -> list[dict[str, Any]]:
-    """Return a node and all below it, the company's by default; each after the one above it."""
+    """Return of a node and all below it the person's nodes, with those below and above them.
+
+    Each stands after the one above it.
+
+    Args:
+        code: of the node; None: the company's.
+    """
     require_anywhere(actor, Action.ORGANISATION_READ)
     top = company(session) if code is None else find_node(session, code)
     codes = {node.id: node.code for node in nodes_below(session, company(session))}
-    return [_values(node, codes.get(node.parent_id or 0, "")) for node in nodes_below(session, top)]
+    around = select(Organisation.id).where(is_around(actor, Action.ORGANISATION_READ))
+    seen = set(session.scalars(around))
+    return [
+        _values(node, codes.get(node.parent_id or 0, ""))
+        for node in nodes_below(session, top)
+        if node.id in seen
+    ]
 
 
 def _check_code(kind: OrganisationKind, code: str) -> None:

@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from meterctl.utility.errors import NotFound, Refused
 from meterctl.utility.model.agreement import Agreement
 from meterctl.utility.model.metering import Finding, FindingState, Meter, Reading
+from meterctl.utility.model.organisation import Organisation
+from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.model.work import Order, OrderKind
 from meterctl.utility.rules.rights import Action
 from meterctl.utility.rules.typed_text import whole
 from meterctl.utility.services.orders import add_order
-from meterctl.utility.store.queries.agreements import live_agreement
-from meterctl.utility.store.queries.points import meter_at_point, point_of_meter
-from meterctl.utility.store.rights import require_anywhere, require_at
+from meterctl.utility.store.queries.agreements import live_agreement, node_of
+from meterctl.utility.store.queries.points import (
+    meter_at_point,
+    node_of_meter,
+    point_of_meter,
+)
+from meterctl.utility.store.rights import is_within, require_at
 from meterctl.utility.store.unit_of_work import Actor, UnitOfWork
 from protocols.quantities import format_money
 
@@ -32,8 +38,7 @@ def take(work: UnitOfWork, *, of: str) -> dict[str, Any]:
         NotFound: there is neither.
         Refused: no meter is installed there, or it has no wire.
     """
-    meter = find_meter_of(work.session, of)
-    require_at_meter(work.session, work.actor, Action.READING_TAKE, meter)
+    meter = find_meter_of(work.session, work.actor, Action.READING_TAKE, of)
     point = point_of_meter(work.session, meter.id)
     if meter.port_id is None:
         raise Refused(
@@ -57,11 +62,16 @@ def show(
         Invalid: `after` is no number.
         NotFound: the meter has no such reading.
     """
-    meter = find_meter_of(session, of)
-    require_at_meter(session, actor, Action.CUSTOMER_READ, meter)
+    meter = find_meter_of(session, actor, Action.CUSTOMER_READ, of)
     wanted = (
         select(Reading)
-        .where(Reading.meter_id == meter.id)
+        .outerjoin(Agreement, Agreement.id == Reading.agreement_id)
+        .outerjoin(SupplyPoint, SupplyPoint.id == Agreement.point_id)
+        .outerjoin(Organisation, Organisation.id == SupplyPoint.node_id)
+        .where(
+            Reading.meter_id == meter.id,
+            or_(Organisation.id.is_(None), is_within(actor, Action.CUSTOMER_READ)),
+        )
         .order_by(Reading.taken_at.desc(), Reading.id.desc())
         .limit(limit)
     )
@@ -98,8 +108,7 @@ def told_of(values: Mapping[str, Any]) -> str:
 
 def findings_of(session: Session, actor: Actor, of: str) -> list[dict[str, Any]]:
     """Return the open findings about a meter, the oldest first."""
-    meter = find_meter_of(session, of)
-    require_at_meter(session, actor, Action.CUSTOMER_READ, meter)
+    meter = find_meter_of(session, actor, Action.CUSTOMER_READ, of)
     rows: Sequence[Finding] = session.scalars(
         select(Finding)
         .where(
@@ -147,29 +156,23 @@ def reading_values(meter: Meter, reading: Reading) -> dict[str, Any]:
     }
 
 
-def find_meter_of(session: Session, of: str) -> Meter:
+def find_meter_of(session: Session, actor: Actor, action: Action, of: str) -> Meter:
     """Return a meter by its serial number, or that of an agreement by its number.
 
     Raises:
         NotFound: there is neither.
+        NotPermitted: no grant allows the action where the meter (`meter_node`) or the agreement is.
         Refused: no meter is installed for the agreement.
     """
     meter = session.scalars(select(Meter).where(Meter.serial == of)).one_or_none()
     if meter is not None:
+        require_at(session, actor, action, node_of_meter(session, meter.id))
         return meter
     agreement = session.scalars(select(Agreement).where(Agreement.number == of)).one_or_none()
     if agreement is None:
         raise NotFound("no_meter", f"{of!r}: the desk has no such meter or agreement")
+    require_at(session, actor, action, node_of(session, agreement))
     meter = meter_at_point(session, agreement.point_id)
     if meter is None:
         raise Refused("no_meter", f"{of}: no meter is installed there")
     return meter
-
-
-def require_at_meter(session: Session, actor: Actor, action: Action, meter: Meter) -> None:
-    """Refuse an action that no grant allows where a meter is installed; raises NotPermitted."""
-    point = point_of_meter(session, meter.id)
-    if point is None:
-        require_anywhere(actor, action)
-    else:
-        require_at(session, actor, action, point.node_id)

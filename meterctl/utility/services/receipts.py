@@ -25,7 +25,7 @@ from meterctl.utility.model.money import (
 from meterctl.utility.rules.numbering import receipt_number
 from meterctl.utility.rules.rights import Action
 from meterctl.utility.store.new_rows import new_row
-from meterctl.utility.store.queries.receipts import describe_receipt, find_receipt
+from meterctl.utility.store.queries.receipts import describe_receipt, find_receipt, paid_for
 from meterctl.utility.store.queries.sales import node_of_agreement
 from meterctl.utility.store.rights import require_at
 from meterctl.utility.store.statements import Prepared, rows_of
@@ -107,8 +107,7 @@ def print_receipt(work: UnitOfWork, *, named: str) -> dict[str, Any]:
         NotPermitted: the person takes no money there.
     """
     receipt = find_receipt(work.session, named)
-    payment = work.session.get_one(Payment, receipt.payment_id)
-    work.require(Action.PAY, node_of_agreement(work.session, payment.agreement_id))
+    work.require(Action.PAY, node_of_agreement(work.session, paid_for(work.session, receipt)))
     copy = _counted(work, receipt.id)
     described = describe_receipt(work.session, receipt)
     work.audit("receipt_print", receipt, None, {"copy": copy})
@@ -118,8 +117,8 @@ def print_receipt(work: UnitOfWork, *, named: str) -> dict[str, Any]:
 def show(session: Session, actor: Actor, named: str) -> dict[str, Any]:
     """Return what stands on a receipt, without a print of it; raises NotFound, NotPermitted."""
     receipt = find_receipt(session, named)
-    payment = session.get_one(Payment, receipt.payment_id)
-    require_at(session, actor, Action.SALE_READ, node_of_agreement(session, payment.agreement_id))
+    node = node_of_agreement(session, paid_for(session, receipt))
+    require_at(session, actor, Action.SALE_READ, node)
     return describe_receipt(session, receipt)
 
 

@@ -26,7 +26,7 @@ from meterctl.utility.rules.rights import Action, Role
 from meterctl.utility.services.tasks import approval, propose
 from meterctl.utility.store import settings as values
 from meterctl.utility.store.queries.organisation import company, find_node
-from meterctl.utility.store.rights import require_anywhere, require_at
+from meterctl.utility.store.rights import is_around, require_anywhere, require_at
 from meterctl.utility.store.tasks import number_of
 from meterctl.utility.store.unit_of_work import Actor, UnitOfWork
 
@@ -111,13 +111,16 @@ def all_values(session: Session, actor: Actor, node: str, on: date) -> list[dict
 
 
 def rows_of(session: Session, actor: Actor, code: str) -> list[dict[str, Any]]:
-    """Return every row of a setting, the oldest date first; raises Invalid, NotPermitted."""
+    """Return the rows of a setting, the oldest date first; raises Invalid, NotPermitted.
+
+    Those at the person's nodes, below and above them.
+    """
     definition = setting(code)
     require_anywhere(actor, Action.SETTING_READ)
     rows = session.execute(
         select(Setting, Organisation.code)
         .join(Organisation, Organisation.id == Setting.node_id)
-        .where(Setting.code == code)
+        .where(Setting.code == code, is_around(actor, Action.SETTING_READ))
         .order_by(Setting.from_on, Setting.id)
     )
     return [

@@ -25,7 +25,7 @@ from meterctl.utility.services.inserting import insert
 from meterctl.utility.store.authentication import end_cookies
 from meterctl.utility.store.queries.organisation import company
 from meterctl.utility.store.queries.staff import find_staff
-from meterctl.utility.store.rights import require_anywhere
+from meterctl.utility.store.rights import is_around, require_anywhere
 from meterctl.utility.store.unit_of_work import Actor, UnitOfWork
 
 _NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,19}")
@@ -140,7 +140,11 @@ def deactivate(work: UnitOfWork, *, number: str, reason: str = "") -> dict[str, 
 
 
 def list_(session: Session, actor: Actor, today: date) -> list[dict[str, Any]]:
-    """Return all persons by number, each with the roles of today and those proposed."""
+    """Return persons by number, each with the roles of today, of later and those proposed.
+
+    At the company all persons; else those with a role at the person's nodes, below or above them,
+    with these roles, and the person.
+    """
     require_anywhere(actor, Action.ORGANISATION_READ)
     rows = session.execute(
         select(StaffGrant, Organisation.code)
@@ -148,6 +152,7 @@ def list_(session: Session, actor: Actor, today: date) -> list[dict[str, Any]]:
         .where(
             StaffGrant.state != GrantState.REVOKED,
             or_(StaffGrant.to_on.is_(None), StaffGrant.to_on > today),
+            is_around(actor, Action.ORGANISATION_READ),
         )
         .order_by(StaffGrant.id)
     )
@@ -157,7 +162,10 @@ def list_(session: Session, actor: Actor, today: date) -> list[dict[str, Any]]:
         later = f" from {row.from_on}" if row.from_on > today else ""
         end = f" to before {row.to_on}" if row.to_on is not None else ""
         roles.setdefault(row.staff_id, []).append(f"{row.role} at {code}{later}{end}{waits}")
-    people = session.scalars(select(Staff).order_by(Staff.number))
+    wanted = select(Staff).order_by(Staff.number)
+    if not actor.may(Action.ORGANISATION_READ, company(session).path):
+        wanted = wanted.where(Staff.id.in_({*roles, actor.staff_id}))
+    people = session.scalars(wanted)
     return [{**_values(person), "roles": roles.get(person.id, [])} for person in people]
 
 

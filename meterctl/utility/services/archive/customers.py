@@ -111,13 +111,14 @@ def unmask(work: UnitOfWork, *, number: str, reason: str) -> dict[str, Any]:
 
 
 def show(session: Session, actor: Actor, number: str) -> dict[str, Any]:
-    """Return a customer, masked, with the points that the customer has agreements for."""
+    """Return a customer, masked, with the points of the customer's at the person's nodes."""
     party = find_party(session, number)
     _require(session, actor, Action.CUSTOMER_READ, party)
     points = session.scalars(
         select(SupplyPoint.number)
         .join(Agreement, Agreement.point_id == SupplyPoint.id)
-        .where(Agreement.party_id == party.id)
+        .join(Organisation, Organisation.id == SupplyPoint.node_id)
+        .where(Agreement.party_id == party.id, is_within(actor, Action.CUSTOMER_READ))
         .order_by(SupplyPoint.number)
     )
     return {**masked(party), "points": list(points)}

@@ -25,6 +25,7 @@ from meterctl.utility.store.queries.points import (
     find_port,
     installation_at_point,
     installation_of_meter,
+    node_of_meter,
     point_of_meter,
 )
 from meterctl.utility.store.rights import is_within, require_anywhere, require_at
@@ -100,8 +101,9 @@ def edit(
         Stale: it has another version than the one that was seen.
         Conflict, Invalid: as `add`.
     """
-    meter = work.lock(Meter, find_meter(work.session, serial).id, version)
-    work.require(Action.METER_EDIT, _node_of(work.session, meter))
+    found = find_meter(work.session, serial).id
+    work.require(Action.METER_EDIT, node_of_meter(work.session, found))
+    meter = work.lock(Meter, found, version)
     before = {"port_id": meter.port_id, "unit": meter.unit}
     if port == NO_PORT:
         meter.port_id = None
@@ -136,6 +138,7 @@ def remove(work: UnitOfWork, *, serial: str, reason: str) -> dict[str, Any]:
         Refused: it is not installed, or an agreement about the point is not closed.
     """
     found = find_meter(work.session, serial)
+    work.require(Action.METER_EDIT, node_of_meter(work.session, found.id))
     held = installation_of_meter(work.session, found.id)
     if held is None:
         raise Refused("not_installed", f"meter {serial} is not installed; nothing was changed")
@@ -270,19 +273,10 @@ def _check_wire(work: UnitOfWork, port: Port | None, unit: int, own: Meter | Non
     others = work.session.scalars(select(Meter).where(Meter.port_id == port.id, Meter.unit == unit))
     other = next((meter for meter in others if meter is not own), None)
     if other is not None:
-        raise Conflict(
-            "unit", f"meter {other.serial} is unit {unit} of port {port.name}; nothing was changed"
-        )
-
-
-def _node_of(session: Session, meter: Meter) -> int:
-    """Return the node that a meter belongs to: of its point, else of its port, else the company."""
-    held = installation_of_meter(session, meter.id)
-    if held is not None:
-        return session.get_one(SupplyPoint, held.point_id).node_id
-    if meter.port_id is not None:
-        return session.get_one(Port, meter.port_id).node_id
-    return company(session).id
+        node = work.session.get_one(Organisation, node_of_meter(work.session, other.id))
+        is_seen = work.actor.may(Action.ORGANISATION_READ, node.path)
+        named = f"meter {other.serial}" if is_seen else "a meter of another station"
+        raise Conflict("unit", f"{named} is unit {unit} of port {port.name}; nothing was changed")
 
 
 def _shown(session: Session, meter: Meter) -> dict[str, Any]:

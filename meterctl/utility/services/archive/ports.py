@@ -14,8 +14,13 @@ from meterctl.utility.model.organisation import Organisation
 from meterctl.utility.rules.rights import Action
 from meterctl.utility.services.inserting import insert
 from meterctl.utility.store.queries.organisation import find_node
-from meterctl.utility.store.queries.points import find_port
-from meterctl.utility.store.rights import is_within, require_anywhere, require_at
+from meterctl.utility.store.queries.points import find_port, meter_node
+from meterctl.utility.store.rights import (
+    is_around,
+    is_within,
+    require_anywhere,
+    require_around,
+)
 from meterctl.utility.store.unit_of_work import Actor, UnitOfWork
 
 CARD_READER = "card"
@@ -26,6 +31,8 @@ _PROTOCOL = re.compile(r"[a-z0-9][a-z0-9._/@-]{0,79}")
 _TCP_WITHOUT_SCHEME = re.compile(r"[A-Za-z0-9.-]+:[0-9]{1,5}")
 _BAUD = re.compile(r"[?&]baud=([0-9]{1,7})(?:&|$)")
 _DEFAULT_BAUD = 9600
+_SEE_DEVICES = (Action.PORT_EDIT, Action.METER_EDIT, Action.READING_TAKE, Action.AUDIT_READ)
+"""Who has one of these at a port's node sees its device or address."""
 
 
 def add(
@@ -95,27 +102,34 @@ def edit(
 
 
 def show(session: Session, actor: Actor, name: str) -> dict[str, Any]:
-    """Return a port with the meters on it; raises NotFound, NotPermitted."""
-    require_anywhere(actor, Action.ORGANISATION_READ)
+    """Return a port with the meters on it that the person may see.
+
+    Raises:
+        NotFound: there is no such port.
+        NotPermitted: it is at none of the person's nodes, nor below or above one.
+    """
     port = find_port(session, name)
-    require_at(session, actor, Action.ORGANISATION_READ, port.node_id)
-    node = session.get_one(Organisation, port.node_id).code
+    require_around(session, actor, Action.ORGANISATION_READ, port.node_id)
+    node = session.get_one(Organisation, port.node_id)
     meters = session.scalars(
-        select(Meter.serial).where(Meter.port_id == port.id).order_by(Meter.serial)
+        select(Meter.serial)
+        .join(Organisation, Organisation.id == meter_node())
+        .where(Meter.port_id == port.id, is_within(actor, Action.ORGANISATION_READ))
+        .order_by(Meter.serial)
     )
-    return {**values(port, node), "meters": list(meters)}
+    return {**_seen(actor, port, node), "meters": list(meters)}
 
 
 def list_(session: Session, actor: Actor) -> list[dict[str, Any]]:
-    """Return the ports of the person's nodes by name."""
+    """Return the ports at the person's nodes, below and above them, by name."""
     require_anywhere(actor, Action.ORGANISATION_READ)
     rows = session.execute(
-        select(Port, Organisation.code)
+        select(Port, Organisation)
         .join(Organisation, Organisation.id == Port.node_id)
-        .where(is_within(actor, Action.ORGANISATION_READ))
+        .where(is_around(actor, Action.ORGANISATION_READ))
         .order_by(Port.name)
     )
-    return [values(port, code) for port, code in rows]
+    return [_seen(actor, port, node) for port, node in rows]
 
 
 def values(port: Port, node: str) -> dict[str, Any]:
@@ -128,6 +142,12 @@ def values(port: Port, node: str) -> dict[str, Any]:
         "baud": port.baud,
         "version": port.version,
     }
+
+
+def _seen(actor: Actor, port: Port, node: Organisation) -> dict[str, Any]:
+    """Return a port's values; its device or address for those alone who serve it or audit."""
+    is_shown = any(actor.may(action, node.path) for action in _SEE_DEVICES)
+    return {**values(port, node.code), **({} if is_shown else {"url": None})}
 
 
 def _baud_of(url: str) -> int:

@@ -16,6 +16,7 @@ from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.model.work import Order, Worker
 from meterctl.utility.rules.leases import lives
 from meterctl.utility.rules.transitions import CommandState, SaleState
+from meterctl.utility.store.queries.points import meter_node
 
 WAITING = (SaleState.TAKEN, SaleState.SENDING, SaleState.ON_CARD, SaleState.UNKNOWN)
 NOT_DONE = (CommandState.QUEUED, CommandState.RUNNING, CommandState.SILENT)
@@ -52,7 +53,8 @@ def listed(
     """Return orders, the newest first.
 
     Args:
-        within: condition on the point's node (`Organisation.path`).
+        within: condition on the node (`Organisation.path`) of the agreement's point, of an order
+            without an agreement on that of its meter.
         all_: those that have ended too.
         meter: serial number of the meter.
         numbers: only these.
@@ -66,8 +68,8 @@ def listed(
         .outerjoin(Port, Port.id == Meter.port_id)
         .outerjoin(Agreement, Agreement.id == Order.agreement_id)
         .outerjoin(SupplyPoint, SupplyPoint.id == Agreement.point_id)
-        .outerjoin(Organisation, Organisation.id == SupplyPoint.node_id)
-        .where(within | Organisation.id.is_(None))
+        .join(Organisation, Organisation.id == func.coalesce(SupplyPoint.node_id, meter_node()))
+        .where(within)
         .order_by(Order.id.desc())
         .limit(limit)
     )

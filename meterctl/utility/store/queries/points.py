@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session, aliased
 
 from meterctl.utility.errors import NotFound
 from meterctl.utility.model.metering import Installation, Meter, Port
+from meterctl.utility.model.organisation import Organisation, OrganisationKind
 from meterctl.utility.model.party import Party, SupplyPoint
 
 
@@ -66,3 +67,25 @@ def point_of_meter(session: Session, meter_id: int) -> SupplyPoint | None:
     """Return the supply point at which a meter is installed now; None: nowhere."""
     held = installation_of_meter(session, meter_id)
     return None if held is None else session.get_one(SupplyPoint, held.point_id)
+
+
+def node_of_meter(session: Session, meter_id: int) -> int:
+    """Return the node that a meter belongs to, as `meter_node` has it."""
+    return session.scalars(select(meter_node()).where(Meter.id == meter_id)).one()
+
+
+def meter_node() -> ColumnElement[int]:
+    """Return the node of a row of `Meter`: of its point, else of its port, else the company."""
+    held, point, port = aliased(Installation), aliased(SupplyPoint), aliased(Port)
+    top = aliased(Organisation)
+    at_point = (
+        select(point.node_id)
+        .join(held, held.point_id == point.id)
+        .where(held.meter_id == Meter.id, held.to_at.is_(None))
+        .correlate(Meter)
+    )
+    at_port = select(port.node_id).where(port.id == Meter.port_id).correlate(Meter)
+    company = select(top.id).where(top.kind == OrganisationKind.COMPANY)
+    return func.coalesce(
+        at_point.scalar_subquery(), at_port.scalar_subquery(), company.scalar_subquery()
+    )

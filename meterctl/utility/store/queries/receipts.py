@@ -53,7 +53,7 @@ def describe_receipt(session: Session, receipt: Receipt) -> dict[str, Any]:
         select(Agreement, Party, SupplyPoint)
         .join(Party, Party.id == Agreement.party_id)
         .join(SupplyPoint, SupplyPoint.id == Agreement.point_id)
-        .where(Agreement.id == _paid_for(session, payment))
+        .where(Agreement.id == paid_for(session, receipt))
     ).one()
     sale = session.scalars(select(Sale).where(Sale.payment_id == payment.id)).one_or_none()
     return {
@@ -78,8 +78,9 @@ def describe_receipt(session: Session, receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _paid_for(session: Session, payment: Payment) -> int:
-    """Return the agreement for which a payment was made, also where it was moved later."""
+def paid_for(session: Session, receipt: Receipt) -> int:
+    """Return the agreement that stands on a receipt, also where its payment was moved later."""
+    payment = session.get_one(Payment, receipt.payment_id)
     first = session.scalars(
         select(Entry.agreement_id).where(Entry.payment_id == payment.id).order_by(Entry.id)
     ).first()

@@ -123,7 +123,7 @@ class Port(Told):
 
     name: str
     node: str
-    url: str
+    url: str | None
     protocol: str
     baud: int
     version: int

@@ -5,11 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from meterctl.utility.meters.adoption import give_up
-from meterctl.utility.rules.rights import Action
 from meterctl.utility.rules.transitions import TaskState
 from meterctl.utility.services import approvals, order_lists, task_lists, tasks
-from meterctl.utility.store.queries.orders import workers
-from meterctl.utility.store.rights import require_anywhere
 from meterctl.utility.store.unit_of_work import UnitOfWork
 from meterctl.utility.web.api.answers import books as told
 from meterctl.utility.web.api.operations import (
@@ -63,8 +60,8 @@ def _order(found: Looked) -> Values:
 
 
 def _workers(found: Looked) -> list[Values]:
-    require_anywhere(found.visitor.actor, Action.ORGANISATION_READ)
-    rows = workers(found.session, found.visitor.database.host_clock())
+    visitor = found.visitor
+    rows = order_lists.journals(found.session, visitor.actor, visitor.database.host_clock())
     return [{**row, "journal_number": f"{row['journal_number']}"} for row in rows]
 
 

@@ -180,14 +180,18 @@ def test_a_meter_is_at_one_point_and_a_point_has_one_meter(desk: FoundedDesk, cl
     first, second = (desk.do(clerk, POINT)["number"] for _ in range(2))
     one, two = "000000000001", "000000000002"
     desk.do(clerk, partial(meters.add, serial=one, point=first))
-    desk.do(desk.person("c3", Role.CLERK, "company"), partial(meters.add, serial=two))
+    of_company = desk.person("c3", Role.CLERK, "company")
+    desk.do(of_company, partial(meters.add, serial=two))
     for serial, point, code in ((one, second, "installed"), (two, first, "point_has_meter")):
         with pytest.raises(Conflict) as refused:
             desk.do(clerk, partial(meters.install, serial=serial, point=point))
         assert _code(refused) == code
     desk.do(clerk, partial(meters.remove, serial=one, reason="wrong one"))
+    again = partial(meters.remove, serial=one, reason="again")
+    with pytest.raises(NotPermitted):
+        desk.do(clerk, again)  # without a wire it lies in the company's store now
     with pytest.raises(Refused):
-        desk.do(clerk, partial(meters.remove, serial=one, reason="again"))
+        desk.do(of_company, again)
     assert desk.do(clerk, partial(meters.install, serial=two, point=first))["point"] == first
     with desk.database.reading() as session:
         assert points.show(session, clerk, first)["meter"] == two

@@ -72,7 +72,7 @@ def test_status_and_lists_count_what_is_late(desk: FoundedDesk) -> None:
     assert seen == {
         "all": ["T1"], "mine": ["T1"], "auditor's": [], "late": [], "late tomorrow": ["T1"],
     }  # fmt: skip
-    assert (counts["tasks"], counts["tasks_late"], counts["nodes"]) == (1, 1, 3)
+    assert (counts["tasks"], counts["tasks_late"], counts["nodes"]) == (1, 1, 1)
     assert counts["holidays_known"]
     assert [(row["action"], row["staff"]) for row in rows] == [("task_opened", "admin")]
 
