@@ -106,7 +106,7 @@ def require_deliverable_again(
     if _was_done(desk):
         return
     with desk.reading() as session:
-        own, owed = sale_lists.sold_again(session, sale)
+        own, owed = sale_lists.sold_again(session, desk.actor, sale)
     to = own if agreement is None else agreement
     require_deliverable(desk, to, owed if amount is None else amount, card, unchanged)
 

@@ -24,6 +24,7 @@ from meterctl.utility.store.queries.sales import (
     node_of_agreement,
 )
 from meterctl.utility.store.queries.shifts import find_shift
+from meterctl.utility.store.rights import require_at
 from meterctl.utility.store.unit_of_work import Actor
 
 
@@ -36,14 +37,17 @@ def show(session: Session, actor: Actor, sale: str) -> dict[str, Any]:
     return describe_sale(session, found.id)
 
 
-def sold_again(session: Session, sale: str) -> tuple[str, int]:
+def sold_again(session: Session, actor: Actor, sale: str) -> tuple[str, int]:
     """Return the agreement of a sale that is owed, and its amount (0.01).
 
     Raises:
         NotFound: there is no such sale.
+        NotPermitted: the person may not sell it again.
         Refused: nothing is owed for it.
     """
     found = find_sale(session, sale)
+    node = node_of_agreement(session, found.agreement_id)
+    require_at(session, actor, Action.SALE_SELL_AGAIN, node)
     require_possible(f"S{found.id}", found.state, SaleEvent.SELL_AGAIN)
     return session.get_one(Agreement, found.agreement_id).number, found.amount
 

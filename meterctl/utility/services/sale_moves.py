@@ -57,10 +57,12 @@ def move(work: UnitOfWork, *, sale: str, to: str) -> dict[str, Any]:
     Raises:
         Refused: the sale is not delivered, was moved before, or nothing may be sold to the other
             agreement.
+        NotPermitted: no role of the person's moves sales at both agreements.
     """
     found = find_sale(work.session, sale)
     node = node_of_agreement(work.session, found.agreement_id)
     work.require(Action.SALE_MOVE, node)
+    work.actor.require(Action.SALE_MOVE, sale_place(work.session, to).path)
     _checked_target(work, found, to)
     _require_movable(work, found)
     task = tasks.propose(

@@ -107,9 +107,9 @@ def sell_again(
     """
     require_sale_key(work.key)
     old = find_sale(work.session, sale)
+    work.require(Action.SALE_SELL_AGAIN, node_of_agreement(work.session, old.agreement_id))
     place = _target(work, old, agreement)
     work.actor.require(Action.SALE_SELL_AGAIN, place.path)
-    work.require(Action.SALE_SELL_AGAIN, node_of_agreement(work.session, old.agreement_id))
     require_possible(f"S{old.id}", old.state, SaleEvent.SELL_AGAIN)
     to_meter = require_meter(place)
     wanted = old.amount if amount is None else amount

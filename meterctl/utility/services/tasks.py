@@ -147,7 +147,7 @@ def approve(work: UnitOfWork, number: str, decided: Decided | None = None) -> di
             possible any more.
     """
     task = find_task(work, number)
-    action = _proposed(task)
+    action = _proposed(work, task)
     work.require(FOUR_EYES[action], task.node_id)
     if task.proposer_id == work.actor.staff_id:
         raise NotPermitted(
@@ -168,7 +168,7 @@ def refuse(work: UnitOfWork, number: str, reason: str) -> dict[str, Any]:
         Refused: it is no proposal, is ended, or taken by another person.
     """
     task = find_task(work, number)
-    action = _proposed(task)
+    action = _proposed(work, task)
     is_own = task.proposer_id is not None and task.proposer_id == work.actor.staff_id
     if not is_own:
         work.require(FOUR_EYES[action], task.node_id)
@@ -184,9 +184,15 @@ def has_role(actor: Actor, task: Task, path: str) -> bool:
     return any(grant.role is task.role and path.startswith(grant.path) for grant in actor.grants)
 
 
-def _proposed(task: Task) -> Action:
-    """Return the action that a task proposes; raises Refused where it proposes none."""
+def _proposed(work: UnitOfWork, task: Task) -> Action:
+    """Return the action that a task proposes.
+
+    Raises:
+        NotPermitted: it proposes none, and the person may not see it.
+        Refused: it proposes none.
+    """
     if task.kind is not TaskKind.APPROVAL or task.proposal is None:
+        work.require(Action.TASK_READ, task.node_id)
         raise Refused(
             "no_proposal", f"{number_of(task)} proposes nothing: `desk task done` ends it"
         )

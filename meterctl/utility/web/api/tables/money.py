@@ -145,7 +145,7 @@ def _sold_again(call: Call) -> Answer:
     asked, visitor = call.asked, call.visitor
     with visitor.reading() as session:
         if at_counter.sale_of_key(session, visitor.actor, call.key) is None:
-            own, owed = sale_lists.sold_again(session, asked["sale"])
+            own, owed = sale_lists.sold_again(session, visitor.actor, asked["sale"])
             _require_deliverable(call, asked["to"] or own, asked["amount"] or owed)
     return _as_it_stands(call, ("paid_now", "still_owed"))
 

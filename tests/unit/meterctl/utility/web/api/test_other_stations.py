@@ -1,4 +1,5 @@
-"""What a person of another station is answered: nothing of the first one."""
+"""What a person of another station is answered: nothing of the first one, and the right is asked
+before a state is told."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,12 +15,13 @@ from meterctl.utility.rules.rights import Role
 from meterctl.utility.store.engine import Database
 from meterctl.utility.web.api.operations import Look
 from meterctl.utility.web.api.tables import OPERATIONS
-from tests.support.desk_api import Script, script_of
+from tests.support.desk_api import Script, problem_of, script_of
 from tests.support.desk_banks import a_bank
 from tests.support.desk_counter import Counter
 from tests.support.desk_pages import Pages, pages_of
 from tests.support.desk_stations import (
     AGREEMENT,
+    DELIVERED,
     FIRST,
     METER,
     ORDER,
@@ -68,6 +71,44 @@ FURTHER = (
 )  # fmt: skip
 OF_FIRST = (FIRST, "700770.07", STORED_METER, WITHOUT_METER, '"0011"', "node 0011")
 """Texts that only rows of the first station have."""
+ACTS: tuple[tuple[str, Mapping[str, Any]], ...] = (
+    (f"/sales/{TAKEN}/sell-again", {}),
+    (f"/sales/{TAKEN}/payout", {"channel": "transfer"}),
+    (f"/sales/{TAKEN}/move", {"to": WITHOUT_METER}),
+    (f"/sales/{TAKEN}/settle", {"as": "dead"}),
+    (f"/sales/{DELIVERED}/sell-again", {}),
+    (f"/sales/{DELIVERED}/cancel", {}),
+    (f"/sales/{DELIVERED}/move", {"to": AGREEMENT}),
+    (f"/payments/{PAYMENT}/move", {"to": AGREEMENT}),
+    (f"/payments/{PAYMENT}/bounce", {}),
+    ("/refunds", {"agreement": AGREEMENT, "amount": "1.00"}),
+    (f"/receipts/{PAYMENT}/print", {}),
+    (f"/shifts/{SHIFT}/count", {"counted": "1.00"}),
+    (f"/shifts/{SHIFT}/recount", {}),
+    (f"/shifts/{SHIFT}/close", {}),
+    *((f"/tasks/{task}/{act}", body) for task in (SLIP, PROPOSAL) for act, body in (
+        ("take", {}), ("put-back", {}), ("approve", {}), ("refuse", {"reason": "x"}),
+        ("done", {"outcome": "x"}),
+    )),
+    (f"/takeovers/{SHA256}/approve", {}),
+    (f"/takeovers/{SHA256}/again", {}),
+    (f"/agreements/{AGREEMENT}/sign", {"name": "x"}),
+    *((f"/agreements/{AGREEMENT}/{act}", {}) for act in (
+        "withdraw", "provision", "compare", "write-terms", "print",
+    )),
+    (f"/agreements/{WITHOUT_METER}/compare", {}),
+    ("/mandates", {"agreement": AGREEMENT, "bank": "shipped", "reference": "x"}),
+    (f"/mandates/{AGREEMENT}/end", {}),
+    (f"/mandates/{WITHOUT_METER}/end", {}),
+    ("/readings", {"of": STORED_METER}),
+    ("/readings", {"of": WITHOUT_METER}),
+    ("/readings/explain", {"of": WITHOUT_METER, "reason": "x"}),
+    ("/readings/end-epoch", {"of": WITHOUT_METER, "estimate": "0.00", "reason": "x"}),
+    ("/readings/set-back", {"of": METER, "estimate": "0.00", "reason": "x"}),
+    (f"/meters/{METER}/remove", {"reason": "x"}),
+    (f"/meters/{STORED_METER}/remove", {"reason": "x"}),
+)  # fmt: skip
+"""Acts about rows of the first station; most of them are not possible in the state of these."""
 
 
 @pytest.fixture
@@ -118,3 +159,12 @@ def test_the_company_reads_what_a_station_is_not_told(stations: Pages) -> None:
         f"/receipts/{PAYMENT}", f"/sales/{TAKEN}",
     ):  # fmt: skip
         assert FIRST in script.get(address).text, address
+
+
+def test_a_right_is_asked_before_a_state_is_told(stations: Pages) -> None:
+    script = script_of(stations, "all")
+    found = {
+        (path, str(body)): problem_of(script.post(path, dict(body), key=f"act-{n}"))
+        for n, (path, body) in enumerate(ACTS)
+    }
+    assert {asked: each for asked, each in found.items() if each[0] != 403} == {}
