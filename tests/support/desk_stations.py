@@ -10,7 +10,7 @@ from meterctl.utility.model.agreement import Agreement
 from meterctl.utility.model.banking import Mandate, MandateState
 from meterctl.utility.model.evidence import Document
 from meterctl.utility.model.metering import Finding, FindingState, Installation, Meter
-from meterctl.utility.model.money import PaymentPurpose, Receipt
+from meterctl.utility.model.money import PaymentChannel
 from meterctl.utility.model.organisation import (
     Duty,
     DutyKind,
@@ -23,11 +23,15 @@ from meterctl.utility.model.organisation import (
 )
 from meterctl.utility.model.work import OrderKind, TaskKind, Worker
 from meterctl.utility.rules.rights import Action, Role
-from meterctl.utility.rules.transitions import SaleState
+from meterctl.utility.rules.transitions import SaleEvent
+from meterctl.utility.services import payments, sales
 from meterctl.utility.store.authentication import hash_of
+from meterctl.utility.store.sale_books import move
 from meterctl.utility.store.tasks import open_task
-from meterctl.utility.store.unit_of_work import UnitOfWork
-from tests.support.desk_sales import a_payment, a_sale, an_order
+from meterctl.utility.store.unit_of_work import Actor, UnitOfWork
+from tests.support.desk_banks import a_bank
+from tests.support.desk_counter import Counter
+from tests.support.desk_sales import an_order
 from tests.support.desk_world import (
     TODAY,
     World,
@@ -52,8 +56,21 @@ SLIP, PROPOSAL = "T1", "T2"
 PAYMENT = "P1"
 
 
-def fill_first(work: UnitOfWork, world: World) -> None:
-    """Fill the first station, which is the world's, with rows of each kind."""
+def add_stations(counter: Counter) -> None:
+    """Fill the world's station, add the second one with its people, and a bank."""
+    a_bank(counter)
+    vendor = counter.work(lambda work: _fill_first(work, counter.world))
+    cash = PaymentChannel.CASH
+    counter.do(vendor, payments.pay, agreement=AGREEMENT, amount=5_00, channel=cash)
+    for key in ("taken", "delivered"):
+        counter.do(vendor, sales.take, key=f"{key}-{FIRST}", agreement=AGREEMENT, amount=10_00)
+    for event in (SaleEvent.RUN, SaleEvent.CONFIRMED):
+        counter.work(lambda work, event=event: move(work, int(DELIVERED[1:]), event))
+    counter.work(lambda work: _add_second(work, counter.world))
+
+
+def _fill_first(work: UnitOfWork, world: World) -> Actor:
+    """Fill the first station, the world's, with rows of each kind; return its vendor."""
     station = work.session.get_one(Organisation, world.station)
     vendor = a_person(work, FIRST, (Role.VENDOR, station))
     assert vendor.staff_id is not None
@@ -73,7 +90,7 @@ def fill_first(work: UnitOfWork, world: World) -> None:
         world, vendor=vendor, shift=shift.id, party=party, point=point, meter=meter,
         agreement=agreement,
     )  # fmt: skip
-    _money(work, here)
+    _mandate(work, here)
     _papers(work, here, vendor.staff_id)
     an_order(work, OrderKind.READ, stored, ORDER)
     an_order(work, OrderKind.READ, meter, f"read-{FIRST}", agreement=agreement)
@@ -83,9 +100,10 @@ def fill_first(work: UnitOfWork, world: World) -> None:
     proposed = {"action": Action.TAKEOVER_PROPOSE.value, "sha256": SHA256, "rows": []}
     about = work.session.get_one(Agreement, agreement)
     open_task(work, TaskKind.APPROVAL, about, station.id, Role.STATION_HEAD, TODAY, proposed)
+    return vendor
 
 
-def add_second(work: UnitOfWork, world: World) -> None:
+def _add_second(work: UnitOfWork, world: World) -> None:
     """Add the second station, with a customer, and a person of each role there.
 
     The number and the token of a person is the role; `all` has them all.
@@ -105,14 +123,8 @@ def _role(work: UnitOfWork, person: int, role: Role, node: int) -> None:
     work.add(StaffGrant(**values, from_on=TODAY, state=GrantState.ACTIVE))
 
 
-def _money(work: UnitOfWork, here: World) -> None:
-    """Add a payment for bills with its receipt, a taken sale and a delivered one."""
-    paid = a_payment(work, here, 5_00, PaymentPurpose.BILLS)
-    receipt = {"shift_id": here.shift, "number": 1, "payment_id": paid.id}
-    work.add(Receipt(**receipt, copies=0, printed=False))
-    a_sale(work, here, 10_00, f"taken-{FIRST}")
-    delivered = a_sale(work, here, 11_00, f"delivered-{FIRST}")
-    delivered.state = SaleState.DELIVERED
+def _mandate(work: UnitOfWork, here: World) -> None:
+    """Add a mandate."""
     work.add(
         Mandate(
             agreement_id=here.agreement, bank="shipped", reference=FIRST, payer_account="",

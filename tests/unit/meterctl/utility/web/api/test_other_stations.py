@@ -16,7 +16,6 @@ from meterctl.utility.store.engine import Database
 from meterctl.utility.web.api.operations import Look
 from meterctl.utility.web.api.tables import OPERATIONS
 from tests.support.desk_api import Script, problem_of, script_of
-from tests.support.desk_banks import a_bank
 from tests.support.desk_counter import Counter
 from tests.support.desk_pages import Pages, pages_of
 from tests.support.desk_stations import (
@@ -35,8 +34,7 @@ from tests.support.desk_stations import (
     STORED_METER,
     TAKEN,
     WITHOUT_METER,
-    add_second,
-    fill_first,
+    add_stations,
 )
 from tests.support.desk_world import NOON, TODAY, World
 
@@ -118,9 +116,7 @@ def stations(desk_with_world: tuple[Path, World], tmp_path: Path) -> Iterator[Pa
     shutil.copyfile(template, tmp_path / "desk.sqlite")
     database = Database.open(f"sqlite:///{tmp_path / 'desk.sqlite'}", lambda: NOON)
     counter = Counter(database, world)
-    a_bank(counter)
-    counter.work(lambda work: fill_first(work, world))
-    counter.work(lambda work: add_second(work, world))
+    add_stations(counter)
     with pages_of(counter) as pages:
         yield pages
     database.close()
