@@ -89,6 +89,7 @@ def run_tests(
     # Plain assertions: pytest's rewriting would load the modules of a plugin, ours among them.
     options = ["-q", "--rootdir", str(root), "--assert=plain", "-p", "no:cacheprovider"]
     options += ["-p", "no:xdist", "-p", "no:prepaid_meter", "-p", "no:faulthandler"]
+    options += ["-p", "no:schemathesis", "-p", "no:anyio"]
     code = pytest.main([*options, *files], plugins=[plugin])
     if mutated and code == os.EX_OK and not mutated.loaded:
         code = NOT_LOADED
